@@ -12,8 +12,8 @@ import tifffile
 
 from interrupting import volumes
 from napari_lazy_pipeline import Pipeline, Recipe, cli, open_stack
-from napari_lazy_pipeline.errors import RemarkWarning
-from napari_lazy_pipeline.exports.other_folder import open_other, open_own
+from napari_lazy_pipeline.errors import ExportError, RemarkWarning
+from napari_lazy_pipeline.exports.other_folder import open_other
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.steps import Deskew
@@ -103,13 +103,32 @@ def test_a_recipe_that_was_copied_beside_another_recording_tells_what_its_files_
     assert [str(one.message) for one in told] == [f"{used} ({second})"]
 
 
+def test_in_python_the_same_is_told(tmp_path: Path) -> None:
+    folder = record(tmp_path / "raw", "cell_t0.tif", "cell_t1.tif")
+    source = Source(folder=str(folder), voxel_size=(0.9, 0.1, 0.1))
+    for read in (Recipe(source=source).open, Recipe(source=source).apply):
+        with pytest.warns(RemarkWarning, match="Stated, and used: z step 0.9 µm"):
+            assert read().voxel_size == (0.9, 0.1, 0.1)
+    names = [f"cell_{dye}_t{t}.tif" for t in (0, 1) for dye in (405, 488)]
+    dyes = record(tmp_path / "dyes", *names)
+    renamed = Source(
+        folder=str(dyes), channel_names=("GFP", "RFP"), recorded_channels=("488", "405")
+    )
+    with pytest.raises(ExportError, match=r"channels 488 \(GFP\), 405 \(RFP\); .* another order"):
+        Recipe(source=renamed).apply()
+
+
 def test_a_scan_axis_without_an_angle_is_left_as_in_python(raw: Path) -> None:
     steps = "S PZT Offset, Interval (um), # of Pixels for Excitation (0) :\t0\t0.5\t6"
     angle = "Angle between stage and bessel beam (deg) =\t31.5"
     (raw / "cell_Settings.txt").write_text(f"{steps}\n{angle}\n")
     recipe = Recipe(source=Source(folder=str(raw), skew_axis="y", voxel_size=OWN))
     scan = Scan(31.5, "x", "stage")
-    assert open_own(recipe).spec.scan == recipe.open_raw().spec.scan == scan
+    assert (
+        recipe.open_raw().spec.scan
+        == open_stack(raw, voxel_size=OWN, skew_axis="y").spec.scan
+        == scan
+    )
 
 
 def test_that_files_are_complete_is_said_of_its_own_folder(
@@ -223,7 +242,7 @@ def test_a_position_of_its_folder_that_is_not_its_own_is_another(tmp_path: Path)
     of_all = Recipe(source=source.model_copy(update={"position": None}))
     for position in ("1", "3"):
         assert open_other(of_all, folder, position).voxel_size == OWN
-    for opened in (lambda: open_own(of_all), lambda: open_other(of_all, folder)):
+    for opened in (of_all.open_raw, lambda: open_other(of_all, folder)):
         with pytest.warns(RemarkWarning, match=r"There are 2 positions \(1, 3\): 1 is taken"):
             assert opened().source.position == "1"  # type: ignore[attr-defined]
 

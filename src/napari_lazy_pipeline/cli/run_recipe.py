@@ -82,10 +82,10 @@ class Place:
 
     def open(self, recipe: Recipe, trust: bool, complete: bool = False) -> Stack:
         """Open the raw data."""
-        from napari_lazy_pipeline.exports.other_folder import open_other, open_own
+        from napari_lazy_pipeline.exports.other_folder import open_other
 
         if self.folder is None and self.position is None:
-            return open_own(recipe, trust, complete)
+            return recipe.open_raw(trust, complete)
         folder = self.folder or (recipe.source.folder if recipe.source else "")
         return open_other(recipe, folder, self.position, trust, complete)
 

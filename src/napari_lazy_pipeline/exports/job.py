@@ -20,7 +20,6 @@ from napari_lazy_pipeline.exports.maxima import maxima
 from napari_lazy_pipeline.exports.other_folder import (
     check_fit,
     open_other,
-    open_own,
 )
 from napari_lazy_pipeline.exports.projections import Axis
 from napari_lazy_pipeline.exports.proposed_folder import propose_folder
@@ -225,7 +224,7 @@ class Job:
         if self.settings.maxima:
             recipe = recipe.model_copy(update={"pipeline": maxima(recipe.pipeline)})
         if self.raw is None:
-            raw = open_own(recipe)
+            raw = recipe.open_raw()
             view = recipe.apply(raw)
         else:
             raw = open_other(recipe, self.raw, self.position)

@@ -26,8 +26,8 @@ from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import RecipeError, RemarkWarning
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.html_table import html_table, on_one_line
-from napari_lazy_pipeline.io import open_stack
 from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.session.own_folder import open_own
 from napari_lazy_pipeline.session.recipe_numbers import of_elsewhere, of_today
 from napari_lazy_pipeline.session.recipe_script import script
 from napari_lazy_pipeline.session.recipe_source import Source
@@ -101,13 +101,14 @@ class Recipe(BaseModel, metaclass=PlainModel):
         ------
         RecipeError
             If the recipe names no data.
-        FolderError, PatternError
-            If they cannot be opened.
+        FolderError, PatternError, ExportError
+            If they cannot be opened, or their channels or shape are not those of the recipe.
 
         Warns
         -----
         RemarkWarning
             If the time points have other numbers than when the steps were set: `apply` sees to it.
+            If files state other values than the recipe, or it names none of several positions.
         """
         raw = self.open_raw(trust)
         try:
@@ -193,16 +194,18 @@ class Recipe(BaseModel, metaclass=PlainModel):
         source = self.source.model_copy(update={"time_points": points})
         return self.model_copy(update={"pipeline": pipeline, "source": source}), sentence
 
-    def open_raw(self, trust: bool = False) -> Stack:
-        """Open the raw data as `open` does, for steps that `renumbered` has seen to."""
+    def open_raw(self, trust: bool = False, complete: bool = False) -> Stack:
+        """Open the raw data as `open` does, for steps that `renumbered` has seen to.
+
+        ``complete``: files are, whether or not the recipe says so. An `ExportError` if channels or
+        a crop of the recipe are not those of the data; a `RemarkWarning` if files state other
+        values than the recipe, which holds, or are of several positions and it names none.
+        """
         if self.source is None:
             raise RecipeError("The recipe names no source", hint="Add source: {folder: ...}")
         if trust:
             self.allow_code()
-        return open_stack(
-            self.source.folder, self.source.pattern or None, self.source.voxel_size,
-            **self.source.options, trust=trust,
-        )  # fmt: skip
+        return open_own(self.source, self.pipeline, trust, complete)
 
     def __repr__(self) -> str:
         return on_one_line("Recipe", self._summary())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import fields
 from typing import Any
@@ -19,6 +20,8 @@ _OPTIONS = (
     "time_interval", "channel_names", "angle", "skew_axis", "step", "position", "axes", "planes",
     "shape", "dtype", "reader", "complete",
 )  # fmt: skip
+# Names of channels that say nothing but which it is.
+NUMBERED = re.compile(r"(ch|channel|c)?[ _]?[0-9]{0,2}", re.IGNORECASE)
 _SHOWN = ("recorded_channels", "channel_colours", "made_for", "time_points")
 
 

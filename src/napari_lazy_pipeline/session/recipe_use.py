@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,9 +14,7 @@ from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides
 from napari_lazy_pipeline.session.crop_refit import refitted
 from napari_lazy_pipeline.session.recipe import Recipe
 from napari_lazy_pipeline.session.recipe_numbers import of_elsewhere
-from napari_lazy_pipeline.session.recipe_source import Source
-
-NUMBERED = re.compile(r"(ch|channel|c)?[ _]?[0-9]{0,2}", re.IGNORECASE)
+from napari_lazy_pipeline.session.recipe_source import NUMBERED, Source
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 
 from dock_helpers import card as card_of
 from dock_helpers import edit, on_screen
+from napari_lazy_pipeline._gui.steps.add_step import usual_place
 from napari_lazy_pipeline._gui.steps.card_list import matched
 from napari_lazy_pipeline._gui.steps.card_menu import card_menu
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
@@ -37,7 +38,15 @@ from napari_lazy_pipeline._gui.widgets.undo_keys import UndoKeys
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.session import Recipe, Session
-from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
+from napari_lazy_pipeline.steps import (
+    Crop,
+    Deconvolve,
+    Deskew,
+    Drift,
+    Rotate,
+    Select,
+    SubtractBackground,
+)
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps._registry import step_types
 
@@ -365,6 +374,13 @@ def test_a_new_step_stands_at_its_usual_place_or_after_the_selected_one(
     panel.session.undo()
     panel.session.undo()
     assert steps(panel) == STEPS
+
+
+def test_a_selection_stands_behind_values_of_time_points() -> None:
+    def place(*drift: tuple[float, float, float]) -> int:
+        return usual_place(Select(), (SubtractBackground(), Drift(drift=drift), Crop()))
+
+    assert place((0, 0, 0), (0, 1, 0)) == 2 and place() == 0
 
 
 # ---- keys -------------------------------------------------------------------------------------

@@ -209,6 +209,25 @@ def test_the_time_between_pages_is_not_that_between_volumes(
     assert inspect_folder(tmp_path, axes="TZCYX").time_interval == 3.0
 
 
+@pytest.mark.parametrize("ending", ["_metadata.txt", "_JaneliaSettings.txt", "_Settings.txt"])
+def test_the_text_of_another_recording_is_not_believed(ending: str, tmp_path: Path) -> None:
+    for number, cell in enumerate(("cellA", "cellB", "cellB2")):
+        data = np.zeros((3, 8, 8), np.uint16)
+        tifffile.imwrite(tmp_path / f"{cell}.tif", data, photometric="minisblack")
+        steps = (
+            f"S PZT Offset, Interval (um), # of Pixels for Excitation (0) :\t0\t{number + 1}\t3\n"
+        )
+        summary = f'{{"Summary": {{"z-step_um": {number + 1}, "PixelSize_um": 0.1}}}}'
+        text = summary if "metadata" in ending else f"Z motion :\tSample piezo\n{steps}"
+        if cell != "cellB":
+            (tmp_path / f"{cell}{ending}").write_text(text)
+    z_steps = {
+        cell: inspect_folder(tmp_path / f"{cell}.tif").voxel_size[0]
+        for cell in ("cellA", "cellB", "cellB2")
+    }
+    assert z_steps == {"cellA": 1, "cellB": None, "cellB2": 3}
+
+
 def test_the_first_file_may_be_gone(tmp_path: Path) -> None:
     """Settings of another cell are not taken, and the clock is that of files that are there."""
     for cell, step in (("a", 0.3), ("b", 0.6)):

@@ -76,7 +76,7 @@ def test_the_first_file(thing: Put, tmp_path: Path) -> None:
 
 
 @THINGS
-@pytest.mark.parametrize("name", ["a_Settings.txt", "metadata.txt"])
+@pytest.mark.parametrize("name", ["cell_Settings.txt", "metadata.txt"])
 def test_a_text_beside_the_files_is_a_note(thing: Put, name: str, tmp_path: Path) -> None:
     raw = write_raw(tmp_path / "cell", times=1)
     thing(raw / name, raw)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 
 from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
+from napari_lazy_pipeline.io.metadata.text_beside import text_beside
 
 # Pixel of the sCMOS cameras of these microscopes [um].
 _CAMERA_PIXEL = 6.5
@@ -32,8 +32,7 @@ _STAGES, _OBJECTIVES = ("s pzt", "s piezo", "x stage"), ("z pzt", "xz stage")
 
 def find_settings(names: Sequence[str], first: str) -> str | None:
     """Choose, among the names in a folder, the Settings.txt of the file ``first``."""
-    texts = [name for name in names if name.endswith(("Settings.txt", "settings.txt"))]
-    return max(sorted(texts), key=lambda name: _common_length(name, first), default=None)
+    return text_beside(names, first, "JaneliaSettings.txt", "Settings.txt", "settings.txt")
 
 
 def read_settings(path: str, title: str) -> MetadataClaims:
@@ -101,11 +100,6 @@ def _decoded(data: bytes) -> str:
         return data.decode("utf-16-le" if data[1:2] == b"\0" else "utf-16-be", "replace")
     # Nothing that is looked for is beyond ASCII.
     return data.decode("utf-8-sig", "replace")
-
-
-def _common_length(*names: str) -> int:
-    """Number of characters with which all names begin."""
-    return len(os.path.commonprefix(names))  # noqa: RUF071 - not the same folders
 
 
 def _first(pattern: re.Pattern[str], text: str) -> float | None:

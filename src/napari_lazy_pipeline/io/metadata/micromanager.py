@@ -11,6 +11,7 @@ import tifffile
 
 from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
+from napari_lazy_pipeline.io.metadata.text_beside import text_beside
 from napari_lazy_pipeline.io.metadata.units import positive_number
 
 # The summary stands first; what follows, a paragraph for each plane, can be large.
@@ -26,10 +27,7 @@ _KEYS = ("PixelSize_um", "PixelSizeUm", "z-step_um", "Interval_ms", *_SIZES)
 
 def find_metadata(names: Sequence[str], first: str) -> str | None:
     """Choose, among the names in a folder, the metadata.txt of the file ``first``."""
-    texts = [name for name in names if name.endswith("metadata.txt")]
-    folder = first.rpartition("/")[0]
-    beside = [name for name in texts if name.rpartition("/")[0] == folder]
-    return min(beside or texts, default=None)
+    return text_beside(names, first, "metadata.txt")
 
 
 def read_metadata(path: str, title: str) -> MetadataClaims:

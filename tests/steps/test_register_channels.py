@@ -193,7 +193,8 @@ def test_what_cannot_be_is_said() -> None:
             ("488", "560"),
             "all of channel 560 out of the volume",
         ),
-        (RegisterChannels(transform=MOVED), ("488", "560"), ""),
+        (RegisterChannels(transform=MOVED), ("488", "560"), "No reference is named: 488 stays"),
+        (RegisterChannels(transform=MOVED, reference="560"), ("488", "560"), ""),
         (RegisterChannels(transform={"560": MOVED}), ("560",), ""),
         (
             RegisterChannels(reference="560", transform={"488": MOVED, "560": MOVED}),

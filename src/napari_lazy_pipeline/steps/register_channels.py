@@ -82,9 +82,10 @@ class RegisterChannels(Step):
         if moved and self.reference in names:
             return f"Channel {self.reference} stays as the reference: its transform is not used"
         for c, name in enumerate(names):
-            how = self.for_channel(name)._resampling(before, c)
-            if how is not None and how.is_beside:
+            if (how := self.for_channel(name)._resampling(before, c)) and how.is_beside:
                 return f"The transform moves all of channel {name} out of the volume"
+        if not self.reference and not self._stated:
+            return f"No reference is named: {names[0]} stays, and what comes after it is moved"
         return ""
 
     def for_channel(self, name: str) -> Self:
@@ -134,8 +135,7 @@ class RegisterChannels(Step):
 
     @property
     def _moves(self) -> bool:
-        several = self._stated.values() or (self.transform,)
-        return any(value != IDENTITY for value in several)
+        return any(value != IDENTITY for value in self._stated.values() or (self.transform,))
 
     @property
     def _stated(self) -> ChannelValues[Matrix]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
-from napari_lazy_pipeline import Pipeline, Recipe
+from napari_lazy_pipeline import Pipeline, Recipe, open_stack
+from napari_lazy_pipeline.errors import RemarkWarning
 from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.session.recipe_source import Source
@@ -163,6 +166,36 @@ def test_a_session_tells_when_tables_meet_another_position(told: Told, tmp_path:
     what = "The values of Correct drift for each time point were set on position 1"
     hint = "Estimate them again for position 2, or leave them if they are meant for it"
     assert told.show(folder, "2") == [f"{what}. {hint}"]
+
+
+def test_another_recording_of_the_folder_is_other_data(told: Told, tmp_path: Path) -> None:
+    for name in ("wt.tif", "mut.tif"):
+        pixels = np.zeros((3, 2, 8, 9), "uint16")
+        metadata = {"axes": "TZYX", "finterval": 2.0}
+        tifffile.imwrite(tmp_path / name, pixels, imagej=True, metadata=metadata)
+    wild, mutant = tmp_path / "wt.tif", tmp_path / "mut.tif"
+    session, said = told.session, list[str]()
+    session.show(inspect_folder(wild))
+    session.set_pipeline(Pipeline([DRIFT]))
+    session.state(voxel_size=(0.4, 0.1, 0.1), time_interval=3.0)
+    recipe = session.recipe()
+    session.adapted.connect(said.append)
+    tables = (
+        "The values of Correct drift for each time point were set on wt.tif. Estimate them again "
+        "for mut.tif, or leave them if they are meant for it"
+    )
+    session.show(inspect_folder(mutant))
+    assert said == [
+        "What was stated for wt.tif holds for mut.tif, too: check it. Stated, and used: interval "
+        f"3 s; the files say 2 s. {tables}"
+    ]
+    session.show(inspect_folder(wild))
+    session.show(inspect_folder(tmp_path, "wt*.tif"))
+    assert [one.split(":")[0] for one in said[1:]] == [
+        "What was stated for mut.tif holds for wt.tif, too"
+    ], "a pattern that takes the same is of the same"
+    with pytest.warns(RemarkWarning, match="were set on wt.tif"):
+        recipe.apply(open_stack(mutant, voxel_size=(0.4, 0.1, 0.1)))
 
 
 # ---- other time points come to a step ------------------------------------------------------

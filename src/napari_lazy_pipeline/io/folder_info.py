@@ -17,6 +17,8 @@ from napari_lazy_pipeline.io.patterns.field_table import FieldRow, field_rows
 from napari_lazy_pipeline.io.patterns.field_values import format_names
 from napari_lazy_pipeline.io.patterns.proposal import Proposal
 
+Place = tuple[str, str | None, str]  # a folder, one of several positions, and a pattern
+
 
 @dataclass(frozen=True)
 class FolderInfo:
@@ -95,6 +97,11 @@ class FolderInfo:
     def folder(self) -> str:
         """Absolute path of the folder."""
         return self.source.folder
+
+    @property
+    def place(self) -> Place:
+        """Where it was recorded."""
+        return self.folder, self.position or None, self.pattern
 
     @property
     def matched(self) -> int:

@@ -10,6 +10,7 @@ from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import Scan, Stack
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StatedSize, StepKind
 from napari_lazy_pipeline.image.spec import UNKNOWN, checked_size
+from napari_lazy_pipeline.io.files.recording import is_of_recording
 from napari_lazy_pipeline.io.folder_info import FolderInfo
 
 # What is stated of the way the planes lie, and not of the files; steps go by it, too.
@@ -81,15 +82,20 @@ class MetadataOverrides:
         return self if fits else replace(self, channel_names=None)
 
     def against(self, folder_info: FolderInfo, before: FolderInfo | None = None) -> str:
-        """Tell what is stated otherwise than the files say; empty if nothing is.
+        """Tell what is stated otherwise than the files say, or for others; empty if nothing is.
 
         Parameters
         ----------
         folder_info
             What the files say.
         before
-            What they said when it was stated: what is as it was then is not told.
+            What they said when it was stated: what is as it was then is not told, unless they were
+            those of another recording in the folder.
         """
+        if before is not None and not is_of_recording(folder_info.source, before.pattern):
+            of_files, kept = self.against(folder_info), f"What was stated for {before.pattern}"
+            kept = f"{kept} holds for {folder_info.pattern}, too: check it" if self.values else ""
+            return ". ".join(filter(None, (kept, of_files)))
         known = [*self._beside(before)] if before is not None else []
         found = [one for one in self._beside(folder_info) if one not in known]
         if not found:

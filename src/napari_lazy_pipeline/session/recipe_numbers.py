@@ -12,10 +12,10 @@ from napari_lazy_pipeline.image import Stack, StackSpec
 from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.image.renumbering import Numbers, is_same
 from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.files.recording import is_of_recording
+from napari_lazy_pipeline.io.folder_info import Place
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.renumbered_steps import RenumberedSteps
-
-Place = tuple[str, str | None]
 
 
 def of_today(pipeline: Pipeline, source: Source, raw: Stack) -> tuple[Pipeline, str]:
@@ -48,26 +48,28 @@ def of_elsewhere(
 ) -> str:
     """Say which steps have a table of time points that were recorded elsewhere; empty: none.
 
-    That is in another folder than that of the recipe, or at another position. Steps whose values
-    are ``estimated`` now, by their places, are left out.
+    That is in another folder than that of the recipe, at another position, or in another recording
+    of the folder. Steps whose values are ``estimated`` now, by their places, are left out.
     """
     if source is None:
         return ""
     steps = [pipeline.steps[n] for n in tables_of(pipeline) if n not in estimated]
     held = [step.label for step in steps if step.enabled]
-    return set_elsewhere(held, (source.folder, source.position), raw)
+    return set_elsewhere(held, source.place, raw)
 
 
 def set_elsewhere(held: Collection[str], place: Place, raw: Stack) -> str:
     """Say that the tables of some steps were set at another place than this; empty: they were not.
 
-    A place is a folder and a position; None: any position there.
+    A position that is None is any, and so is a pattern that is empty.
     """
-    files, (own, position) = raw.source, place
+    files, (own, position, pattern) = raw.source, place
     if not held or not isinstance(files, FileSource):
         return ""
     here = str(files.folder)
-    if same_folder(here, own):
+    if same_folder(here, own) and not is_of_recording(files, pattern):
+        own, here = pattern, files.pattern
+    elif same_folder(here, own):
         if position in (None, files.position) or not files.position:
             return ""
         own, here = f"position {position}", f"position {files.position}"

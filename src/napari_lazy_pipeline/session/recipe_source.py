@@ -14,6 +14,7 @@ from napari_lazy_pipeline.image import Scan, Shape, Stack, StackSpec
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StatedSize, StepKind
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.folder_info import Place
 from napari_lazy_pipeline.session.time_points import TimePoints
 
 _OPTIONS = (
@@ -92,6 +93,11 @@ class Source(BaseModel):
         data: dict[str, Any] = make(self)
         optional = (*_OPTIONS, *_SHOWN)
         return {key: data[key] for key in data if key not in optional or data[key] is not None}
+
+    @property
+    def place(self) -> Place:
+        """Where it was recorded; without a position, at any."""
+        return self.folder, self.position, self.pattern
 
     @property
     def opening(self) -> dict[str, Any]:

@@ -110,8 +110,9 @@ class Session:
         said = [stated, moved.sentence if moved else "", *fit.sentences]
         self.stack, self.overrides, self.folder_info = stack, overrides, folder_info
         self._crops_made_for = fit.made_for
-        if was is None or not same or was.position != folder_info.position:
+        if was is None or was.place[:2] != folder_info.place[:2]:
             self._history.forget_overrides()
+        if was is None or was.place != folder_info.place:
             said.append(self._tables.elsewhere(self.pipeline, stack))
         self.colours = self.colours if same and colours is None else colours or ()
         self.compute_log.clear()
@@ -262,10 +263,6 @@ class Session:
         """Make what other steps show, up to a number; not logged. A `StepError` if one misfits."""
         plan = self.plan_of(pipeline, raw).until(until).without_waiting()
         return PipelineSource(self.raw, plan, self.cache, True)
-
-    def raw_source(self) -> PipelineSource:
-        """Make the raw volumes through the cache, blank if that fails."""
-        return self.source_of(Pipeline())
 
     def refresh(self) -> None:
         """Resolve the steps anew: a file that they name was changed, or code was allowed."""

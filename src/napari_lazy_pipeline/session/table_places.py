@@ -7,7 +7,8 @@ from collections.abc import Hashable
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.io import FolderInfo
-from napari_lazy_pipeline.session.recipe_numbers import Place, set_elsewhere, tables_of
+from napari_lazy_pipeline.io.folder_info import Place
+from napari_lazy_pipeline.session.recipe_numbers import set_elsewhere, tables_of
 from napari_lazy_pipeline.session.recipe_source import Source
 
 _MOST = 400  # tables; those that were met last
@@ -24,7 +25,7 @@ class TablePlaces:
         if data is None:
             return
         for table in tables_of(pipeline).values():
-            self._places[table] = self._places.pop(table, (data.folder, data.position or None))
+            self._places[table] = self._places.pop(table, data.place)
         for table in [*self._places][:-_MOST]:
             del self._places[table]
 

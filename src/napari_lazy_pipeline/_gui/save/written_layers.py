@@ -14,7 +14,7 @@ from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.position import Position
 from napari_lazy_pipeline._gui.save.written_origin import written_origin
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
-from napari_lazy_pipeline.compute import PipelineSource
+from napari_lazy_pipeline.compute import Pipeline, PipelineSource
 from napari_lazy_pipeline.image.scan_geometry import Triple
 from napari_lazy_pipeline.io import FolderInfo, inspect_folder
 from napari_lazy_pipeline.session import Session
@@ -45,7 +45,7 @@ class WrittenLayerOptions(LayerOptions):
 
     def source(self, at_least: bool = False) -> PipelineSource:
         """Source that reads the written volumes."""
-        return self.session.raw_source()
+        return self.session.source_of(Pipeline())
 
     def units(self, source: PipelineSource) -> tuple[str, ...]:
         """Units of scale and translate of a layer (t, z, y, x)."""

@@ -14,7 +14,7 @@ from napari_lazy_pipeline._gui.side_by_side.tile_view import Tile, TileView
 from napari_lazy_pipeline._gui.side_by_side.view_events import ViewEvents
 from napari_lazy_pipeline._gui.side_by_side.view_region import ViewRegion
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
-from napari_lazy_pipeline.compute import Progress
+from napari_lazy_pipeline.compute import Pipeline, Progress
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, StepError
 
 _PAUSE = 15  # ms; what changes at once is one change
@@ -112,7 +112,7 @@ class SideView(QObject):
         request = TileRequest(source, t, box, region, looks)
         self.request, self._begun, self._outdated = request, monotonic(), False
         previews = [True] if self.session.quality == "auto" and request.has_preview else []
-        raw = self.session.raw_source()
+        raw = self.session.source_of(Pipeline())
         keep = raw.spec.nbytes <= self.session.cache.limit / 4
 
         def work(run: TaskRun) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
-from napari_lazy_pipeline.compute import Progress
+from napari_lazy_pipeline.compute import Pipeline, Progress
 from napari_lazy_pipeline.session import Session
 
 
@@ -25,7 +25,7 @@ class RawVolumeTask(BackgroundTask):
         """Read the volume, or take it from the cache, and run a function of it."""
         session = self._session
         t, c = self._layers.position.raw_place
-        source = session.raw_source()
+        source = session.source_of(Pipeline())
         folder = session.folder_info.folder if session.folder_info is not None else ""
 
         def read_and_work(run: TaskRun) -> object:

@@ -43,7 +43,7 @@ def shown_beads(
     asked = any(question.about in ("angle", "step") for question in info.questions)
     if asked and spec.scan is None and session.overrides.angle != 0:
         raise ScanUnknownError.of()
-    source, (t, _) = session.raw_source(), layers.position.raw_place
+    source, (t, _) = session.source_of(Pipeline()), layers.position.raw_place
 
     def work(run: TaskRun) -> BeadAverage:
         volume = source.read(t, channel, Progress(cancelled=run.cancelled))

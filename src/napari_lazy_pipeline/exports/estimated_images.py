@@ -14,7 +14,7 @@ import tifffile
 from napari_lazy_pipeline._runtime.fresh_file import fresh_file
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.estimate import Estimate
-from napari_lazy_pipeline.exports.destination import refuse_folder
+from napari_lazy_pipeline.exports.refusals import refuse_folder
 
 
 def save_images(estimate: Estimate, folder: Path, stem: str, raw: Path | None) -> dict[str, Any]:

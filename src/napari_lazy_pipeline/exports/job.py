@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.progress import Remark
 from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
-from napari_lazy_pipeline.exports.destination import raw_folder, refuse_folder
+from napari_lazy_pipeline.exports.destination import raw_folder
 from napari_lazy_pipeline.exports.export import ExportReport, export
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
 from napari_lazy_pipeline.exports.maxima import maxima
@@ -23,6 +23,7 @@ from napari_lazy_pipeline.exports.other_folder import (
 )
 from napari_lazy_pipeline.exports.projections import Axis
 from napari_lazy_pipeline.exports.proposed_folder import propose_folder
+from napari_lazy_pipeline.exports.refusals import refuse_folder
 from napari_lazy_pipeline.exports.time_left import TimeLeft
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.quantity_text import format_count, format_duration

@@ -16,13 +16,10 @@ from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelle
 from napari_lazy_pipeline._runtime.fresh_file import fresh_folder
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.errors import Cancelled, ExportError, FileError, NotRecordedError
-from napari_lazy_pipeline.exports.destination import (
-    raw_folder,
-    refuse_folder,
-    refuse_unknown_size,
-)
+from napari_lazy_pipeline.exports.destination import raw_folder
 from napari_lazy_pipeline.exports.formats import channel_name
 from napari_lazy_pipeline.exports.outputs import numbers_of
+from napari_lazy_pipeline.exports.refusals import refuse_folder, refuse_unknown_size
 from napari_lazy_pipeline.image import Stack
 
 Limits = tuple[float, float]

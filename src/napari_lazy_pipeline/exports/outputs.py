@@ -14,8 +14,9 @@ import numpy as np
 from napari_lazy_pipeline.compute import PipelineSource, Plan, Progress, StageCache
 from napari_lazy_pipeline.compute.progress import Remark
 from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
-from napari_lazy_pipeline.exports.destination import Content, Destination, refuse_inner_link
+from napari_lazy_pipeline.exports.destination import Content, Destination
 from napari_lazy_pipeline.exports.export_log import digest
+from napari_lazy_pipeline.exports.refusals import refuse_inner_link
 from napari_lazy_pipeline.exports.unit import Unit
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count

@@ -25,11 +25,12 @@ from napari_lazy_pipeline.compute import PipelineSource, Plan
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.cluster import unavailable
-from napari_lazy_pipeline.exports.destination import raw_folder, refuse_folder
+from napari_lazy_pipeline.exports.destination import raw_folder
 from napari_lazy_pipeline.exports.formats import FormatName, format_names, get_format
 from napari_lazy_pipeline.exports.job import Job
 from napari_lazy_pipeline.exports.outputs import stage_labels
 from napari_lazy_pipeline.exports.queue import ExportQueue
+from napari_lazy_pipeline.exports.refusals import refuse_folder
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count, format_duration
 from napari_lazy_pipeline.session import Session
 

@@ -13,13 +13,14 @@ from napari_lazy_pipeline._gui.save.selection_entries import RangeEntry, TicksEn
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost, disk_cost
 from napari_lazy_pipeline.errors import StepError
-from napari_lazy_pipeline.exports.destination import raw_folder, refuse_dtype, refuse_folder
+from napari_lazy_pipeline.exports.destination import raw_folder
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName, format_names, get_format
 from napari_lazy_pipeline.exports.job import Job, JobSettings
 from napari_lazy_pipeline.exports.maxima import maxima
 from napari_lazy_pipeline.exports.outputs import parts_of, stage_labels, stage_stacks
 from napari_lazy_pipeline.exports.projections import AXES
 from napari_lazy_pipeline.exports.proposed_folder import propose_folder
+from napari_lazy_pipeline.exports.refusals import refuse_dtype, refuse_folder
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.session import Recipe, Session
 

@@ -19,7 +19,7 @@ from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError, printable
-from napari_lazy_pipeline.exports.destination import refuse_folder
+from napari_lazy_pipeline.exports.refusals import refuse_folder
 from napari_lazy_pipeline.psf import save_psf
 from napari_lazy_pipeline.psf.bead_average import BeadAverage, BeadStack
 from napari_lazy_pipeline.psf.psf_view import PsfPicture

@@ -13,7 +13,7 @@ from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.exports.destination import refuse_folder
+from napari_lazy_pipeline.exports.refusals import refuse_folder
 from napari_lazy_pipeline.psf import save_psf
 from napari_lazy_pipeline.psf.theoretical_psf import Optics, compute_psf, unavailable
 

@@ -10,7 +10,8 @@ from napari_lazy_pipeline._gui.steps.card_tools import MakeTool, StepReference
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import GeometryError, LazyPipelineError
-from napari_lazy_pipeline.exports.destination import raw_folder, refuse_folder
+from napari_lazy_pipeline.exports.destination import raw_folder
+from napari_lazy_pipeline.exports.refusals import refuse_folder
 from napari_lazy_pipeline.image import StackSpec
 from napari_lazy_pipeline.io.transform_file import read_transforms, write_transforms
 from napari_lazy_pipeline.steps.register_channels import RegisterChannels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -15,6 +16,7 @@ from napari_lazy_pipeline.compute.pipeline_source import cautions_of
 from napari_lazy_pipeline.compute.progress import Remark
 from napari_lazy_pipeline.errors import Cancelled, ExportError
 from napari_lazy_pipeline.exports.cluster import connect, write_on_cluster
+from napari_lazy_pipeline.exports.destination import Destination
 from napari_lazy_pipeline.exports.export_log import this_version
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
 from napari_lazy_pipeline.exports.outputs import Failed, Outputs, StageName, Volume
@@ -187,6 +189,7 @@ def export(
         if len(finished) < len(indices):
             pending[volume] = [i for i in indices if i not in finished]
     remarks += _of_versions(made_by)
+    remarks += _of_interval(outputs.result) if kept else []
     written: list[Path] = []
     failed: list[Failure] = []
     with connect(scheduler, cancelled) if scheduler else nullcontext() as connection:
@@ -233,6 +236,21 @@ def _of_versions(made_by: Iterable[str]) -> list[Remark]:
         for version, n in counts.items()
     ]
     return [Remark("Export", "", f"{', '.join(others)}; this is {now}")] if others else []
+
+
+def _of_interval(destination: Destination) -> list[Remark]:
+    """What is to be said of files that state another time between two time points than now.
+
+    One that follows from the clock in the names differs a little with each more file.
+    """
+    now, about = destination.stack.time_interval, destination.log.about
+    then = about.get("time_interval", now)
+    same = not isinstance(then, float | None) or math.isclose(then or 0, now or 0, rel_tol=0.02)
+    if same or not (destination.format.states_interval or destination.projections):
+        return []
+    was, is_now = (f"{value:g} s" if value else "none" for value in (then, now))
+    said = f"Time between two time points: files that were there state {was}, now it is {is_now}"
+    return [Remark("Export", "", f"{said}: export into another folder to have it in all")]
 
 
 def _of_others(count: int) -> list[Remark]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,20 +42,22 @@ class ExportLog:
     of_units: tuple[Path, ...] = ()  # logs of units that were there when it was opened
     begun: bool = False  # whether any run had begun then
     version: str = ""  # of the program that began it: where lines do not say, it made the files
+    about: dict[str, Any] = field(default_factory=dict)  # what the first run told of the export
 
     @classmethod
     def open(cls, path: Path, settings: str, unit: Unit | None = None) -> ExportLog:
         """Read the logs of earlier runs; an `ExportError` if one had other settings."""
         of_units = tuple(sorted(path.parent.glob(f"{glob.escape(path.stem)}.*of*{path.suffix}")))
         finished: dict[str, dict[str, Any]] = {}
-        begun: dict[Path, str] = {}
+        begun: dict[Path, dict[str, Any]] = {}
         for log in (path, *of_units):
             if os.path.lexists(log):
                 begun[log], lines = _read(log, settings)
                 finished |= lines
         own = path if unit is None else path.with_suffix(f".{unit}{path.suffix}")
-        version = begun.get(own, this_version())
-        return cls(own, settings, finished, of_units, bool(begun), version)
+        version = _version(begun[own]) if own in begun else this_version()
+        about = next(iter(begun.values()), {})
+        return cls(own, settings, finished, of_units, bool(begun), version, about)
 
     def join(self, order: Iterable[str]) -> None:
         """Take in the logs of units: the finished files in this order, as one run writes them."""
@@ -104,8 +106,14 @@ def this_version() -> str:
     return versions()[_PROGRAM]
 
 
-def _read(path: Path, settings: str) -> tuple[str, dict[str, dict[str, Any]]]:
-    """Read the version that began a log, empty if it does not say so, and the finished files."""
+def _version(about: dict[str, Any]) -> str:
+    """Version of the program that began a log; empty if it does not say so."""
+    stated = about.get("versions")
+    return str(stated.get(_PROGRAM, "")) if isinstance(stated, dict) else ""
+
+
+def _read(path: Path, settings: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Read what a log begins with, and the finished files."""
     lines = [_entry(line) for line in _text(path).splitlines() if line]
     hint = "Choose an empty folder"
     if not lines or not isinstance(lines[0].get("settings"), str):
@@ -113,9 +121,8 @@ def _read(path: Path, settings: str) -> tuple[str, dict[str, dict[str, Any]]]:
     if lines[0]["settings"] != settings:
         what = "The folder holds volumes that were exported from other data or with other settings"
         raise ExportError(what, str(path), hint)
-    stated = lines[0].get("versions")
-    version = str(stated.get(_PROGRAM, "")) if isinstance(stated, dict) else ""
-    return version, {
+    version = _version(lines[0])
+    return lines[0], {
         line["file"]: {"version": version, **line} for line in lines if _is_finish(line)
     }
 

@@ -29,6 +29,7 @@ class Format(ABC):
     summary: str  # a sentence without its full stop
     dtypes: tuple[str, ...] = get_args(Dtype)  # of the pixels it can hold
     overhead: float = 1.01  # bytes on disk for each byte of pixels, at most
+    states_interval: bool = True  # whether each file states the time between two time points
 
     def unavailable(self) -> str | None:
         """Return in one line why it cannot be used here; None if it can."""

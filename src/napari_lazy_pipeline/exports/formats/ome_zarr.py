@@ -47,6 +47,7 @@ class OmeZarr(Format):
     title: str = "OME-Zarr"
     summary: str = "One multiscale OME-Zarr; compressed, so usually smaller than estimated"
     overhead: float = 1.4
+    states_interval: bool = False  # the store does, and `create` brings it up to date
 
     def unavailable(self) -> str | None:
         missing = [name for name in _PACKAGES if find_spec(name) is None]

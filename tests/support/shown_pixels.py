@@ -92,4 +92,5 @@ def _volume(source: Any, t: int, channel: int) -> np.ndarray:
     try:
         return source.read(t, channel)
     except LazyPipelineError:
-        return np.zeros(source.spec.shape, source.spec.dtype)
+        blank: np.ndarray = source.spec.blank()  # NaN for floats
+        return blank

@@ -141,7 +141,7 @@ def _used(brightness: tuple[float, ...], curve_type: str) -> np.ndarray:
     """
     used = np.array(brightness)
     if curve_type == "exponential" and len(used) > 1:
-        from scipy.stats import theilslopes  # as long to import as all else together
+        from scipy.stats import theilslopes  # half a second to import
 
         t = np.arange(len(used))
         slope, start, *_ = theilslopes(np.log(used), t)

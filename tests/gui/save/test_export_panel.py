@@ -36,7 +36,7 @@ from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.compute.resource_estimate import disk_cost
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import ExportError
-from napari_lazy_pipeline.exports import cluster, scheduler_address
+from napari_lazy_pipeline.exports import cluster, refusals, scheduler_address
 from napari_lazy_pipeline.exports import destination as target
 from napari_lazy_pipeline.exports.forecast import forecast
 from napari_lazy_pipeline.exports.formats import get_format, ome_zarr
@@ -446,7 +446,7 @@ def test_it_never_asks_the_file_system_in_the_window_thread(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(
-        target, "_same", lambda *_: asked.append(threading.current_thread().name) or False
+        refusals, "_same", lambda *_: asked.append(threading.current_thread().name) or False
     )
     process.form.fields["folder"].value = tmp_path / "slow"
     qtbot.waitUntil(lambda: bool(asked), timeout=TIMEOUT)

@@ -338,7 +338,7 @@ def test_a_folder_whose_names_tell_the_time_is_gone_on_with(tmp_path: Path) -> N
     assert counts == [(0, 2), (2, 1), (3, 1)]
 
 
-@pytest.mark.parametrize(("then", "now"), [(2.0, 5.0), (None, 5.0), (2.0, None)])
+@pytest.mark.parametrize(("then", "now"), [(2.0, 5.0), (2, 5), (None, 5.0), (2.0, None)])
 def test_another_time_between_two_than_in_the_files_is_told(
     then: float | None, now: float | None, tmp_path: Path
 ) -> None:
@@ -346,7 +346,7 @@ def test_another_time_between_two_than_in_the_files_is_told(
     said = f"files that were there state {was}, now it is {is_now}: export into another folder"
     told = {}
     for kind in ("tiff", "ome-zarr"):
-        for interval, times in ((then, [0]), (now, None), (now, None)):
+        for interval, times in ((then, [0]), (now, [1]), (now, None)):
             view = Stack(Ramps(), ("488", "560"), time_interval=interval)
             told[kind, interval] = str(export(view, tmp_path / kind, t=times, format=kind))
     assert said in told["tiff", now]

@@ -248,7 +248,7 @@ def test_a_run_tells_once_of_tables_of_another_folder(tmp_path: Path) -> None:
 def test_a_run_tells_of_rows_that_meet_other_time_points(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "raw", 4, 6, 8)
     path, out = str(folder.save(Select(), BRIGHTNESS)), ["--out", str(tmp_path / "out")]
-    with pytest.warns(RemarkWarning, match="meets time points 1 to 2 now, where it met .* 0 to 2"):
+    with pytest.warns(RemarkWarning, match="Correct bleaching meets time points 1 to 2 now"):
         assert main(["run", path, *out, "--set", "select.times=[1,0]"]) == 0
     with warnings.catch_warnings():
         warnings.simplefilter("error", RemarkWarning)

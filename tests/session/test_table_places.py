@@ -185,23 +185,33 @@ def test_another_recording_of_the_folder_is_other_data(told: Told, tmp_path: Pat
         "for mut.tif, or leave them if they are meant for it"
     )
     session.show(inspect_folder(mutant))
-    assert said == [
-        "What was stated for wt.tif holds for mut.tif, too: check it. Stated, and used: interval "
-        f"3 s; the files say 2 s. {tables}"
-    ]
+    kept = "What is stated is kept: {} is another recording than {}, so check it"
+    used = "Stated, and used: interval 3 s; the files say 2 s"
+    assert said == [f"{kept.format('mut.tif', 'wt.tif')}. {used}. {tables}"]
     session.show(inspect_folder(wild))
-    session.show(inspect_folder(tmp_path, "wt*.tif"))
-    assert [one.split(":")[0] for one in said[1:]] == [
-        "What was stated for mut.tif holds for wt.tif, too"
-    ], "a pattern that takes the same is of the same"
+    for wider in ("wt*.tif", "*t.tif", "wt.tif"):
+        session.show(inspect_folder(tmp_path, wider))
+    assert said[1:] == [f"{kept.format('wt.tif', 'mut.tif')}. {used}"], "others take some of it"
     with pytest.warns(RemarkWarning, match="were set on wt.tif"):
         recipe.apply(open_stack(mutant, voxel_size=(0.4, 0.1, 0.1)))
+
+
+def test_a_recipe_meets_another_recording_of_the_folder(told: Told, tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw")
+    folder.write(*(f"{cell}_{t:03d}" for cell in ("wt", "mut") for t in (1, 2, 3)))
+    told.session.show(inspect_folder(folder.path, "cell_ch0_twt_{t}.tif"))
+    told.set(DRIFT)
+    recipe = told.session.recipe()
+    mutant = open_stack(folder.path, "cell_ch0_tmut_{t}.tif", voxel_size=(0.4, 0.1, 0.1))
+    with pytest.warns(RemarkWarning, match="were set on cell_ch0_twt") as said:
+        recipe.apply(mutant)
+    assert len(said) == 1
 
 
 # ---- other time points come to a step ------------------------------------------------------
 
 SIX = Drift(drift=tuple((0.0, 0.1 * t, 0.0) for t in range(6)), interpolation="none")
-HINT = "Their rows are in the same order: put what selects time points behind, or estimate anew"
+HINT = "Their rows are in the same order: estimate anew, or put what selects them behind"
 
 
 @pytest.fixture
@@ -228,15 +238,15 @@ def rows(told: Told) -> list[int]:
     ids=repr,
 )
 def test_other_time_points_for_a_table_are_told(select: Select, met: str, of_six: Told) -> None:
-    whole = "time points 0 to 5"
-    said = f"Correct drift meets {met} now, where it met {whole}. {HINT}"
-    assert of_six.set(select, SIX) == [said]
+    said = [f"Correct drift meets {met} now. {HINT}"]
+    assert of_six.set(select, SIX) == said
     assert of_six.set(select, SubtractBackground(), SIX) == [], "once"
     assert of_six.undo() == of_six.undo() == [], "an undo gives what was right before"
     of_six.session.redo()
-    assert of_six.set(select.replace(enabled=False), SIX) == [
-        f"Correct drift meets {whole} now, where it met {met}. {HINT}"
-    ]
+    assert of_six.set(select.replace(enabled=False), SIX) == [], "it is as it was set"
+    assert of_six.set(Select(times=(8, 9)), SIX) == [], "nothing is met"
+    assert of_six.set(SIX) == []
+    assert of_six.set(select, SIX) == said
 
 
 @pytest.mark.parametrize(
@@ -248,13 +258,16 @@ def test_other_time_points_for_a_table_are_told(select: Select, met: str, of_six
         (Select(times=(2, 5), enabled=False), SIX),
         (Select(times=(2, 5)), SIX.replace(enabled=False)),
         (Select(times=(2, 5)), SIX.replace(drift=SIX.drift[2:5])),
+        (SIX, Select(times=(2, 5)), SIX),
     ],
-    ids=["behind", "the first", "channels", "off", "drift off", "estimated anew"],
+    ids=["behind", "the first", "channels", "off", "drift off", "estimated anew", "twice"],
 )
 def test_nothing_is_told_where_rows_are_those_of_their_time_points(
     steps: tuple[Step, ...], of_six: Told
 ) -> None:
-    assert of_six.set(*steps) == []
+    said = of_six.set(*steps)
+    assert bool(said) == (steps.count(SIX) == 2), "that of a copy, once"
+    assert of_six.set(*steps, SubtractBackground()) == []
 
 
 def test_a_selection_that_was_refused_in_between_is_told(of_six: Told) -> None:

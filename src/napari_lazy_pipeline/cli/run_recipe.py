@@ -164,13 +164,17 @@ def steps_of(recipe: Recipe, raw: Stack, options: argparse.Namespace) -> Pipelin
     """The steps of a recipe for these data, as the options change them."""
     from napari_lazy_pipeline.exports.maxima import maxima
     from napari_lazy_pipeline.session.recipe_edit import edited
-    from napari_lazy_pipeline.session.recipe_numbers import met_anew
+    from napari_lazy_pipeline.session.recipe_numbers import tables_of
+    from napari_lazy_pipeline.session.table_places import TablePlaces
+    from napari_lazy_pipeline.steps._function_trial import trials
 
     recipe = recipe.numbered_now(raw)
     pipeline = edited(recipe.pipeline, options.set, raw.stack_spec.channels)
-    spec = raw.stack_spec
-    if said := met_anew(recipe.pipeline.plan(spec), pipeline.plan(spec)):
-        warnings.warn(said, RemarkWarning, stacklevel=2)
+    if options.set and tables_of(pipeline):
+        with trials(at_once=False):
+            plans = [steps.plan(raw.stack_spec) for steps in (recipe.pipeline, pipeline)]
+        if said := TablePlaces().met_anew(*plans):
+            warnings.warn(said, RemarkWarning, stacklevel=2)
     if options.trust:
         recipe.model_copy(update={"pipeline": pipeline}).allow_code()
     return maxima(pipeline) if options.only_maxima else pipeline

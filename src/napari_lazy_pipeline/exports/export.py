@@ -189,7 +189,7 @@ def export(
         if len(finished) < len(indices):
             pending[volume] = [i for i in indices if i not in finished]
     remarks += _of_versions(made_by)
-    remarks += _of_interval(outputs.result) if kept else []
+    remarks += _of_interval(outputs.result) if outputs.result.log.finished else []
     written: list[Path] = []
     failed: list[Failure] = []
     with connect(scheduler, cancelled) if scheduler else nullcontext() as connection:
@@ -245,7 +245,9 @@ def _of_interval(destination: Destination) -> list[Remark]:
     """
     now, about = destination.stack.time_interval, destination.log.about
     then = about.get("time_interval", now)
-    same = not isinstance(then, float | None) or math.isclose(then or 0, now or 0, rel_tol=0.02)
+    same = not isinstance(then, int | float | None) or math.isclose(
+        then or 0, now or 0, rel_tol=0.02
+    )
     if same or not (destination.format.states_interval or destination.projections):
         return []
     was, is_now = (f"{value:g} s" if value else "none" for value in (then, now))

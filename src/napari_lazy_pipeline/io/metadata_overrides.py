@@ -93,9 +93,9 @@ class MetadataOverrides:
             those of another recording in the folder.
         """
         if before is not None and not is_of_recording(folder_info.source, before.pattern):
-            of_files, kept = self.against(folder_info), f"What was stated for {before.pattern}"
-            kept = f"{kept} holds for {folder_info.pattern}, too: check it" if self.values else ""
-            return ". ".join(filter(None, (kept, of_files)))
+            others = f"{folder_info.pattern} is another recording than {before.pattern}"
+            kept = f"What is stated is kept: {others}, so check it" if self.values else ""
+            return ". ".join(filter(None, (kept, self.against(folder_info))))
         known = [*self._beside(before)] if before is not None else []
         found = [one for one in self._beside(folder_info) if one not in known]
         if not found:

@@ -31,6 +31,7 @@ from napari_lazy_pipeline.io.readers import axes_in_words, possible_axes
 
 _NAMES = "file names"
 _CLOCK = re.compile(r"_([0-9]+)msec_")
+_TEXTS = "ettings.txt", "metadata.txt"
 _NUMBERED = re.compile(r"ch[0-9]*")
 
 
@@ -110,6 +111,7 @@ def _text_claims(
     """Read the Settings.txt and the metadata.txt of the stack, if there are any."""
     files = source.layout.table.ravel()
     first = source.names[files[files >= 0][0]]  # those of another stack may lie beside it
+    found: list[str] = []
     for find, read in (
         (janelia_settings.find_settings, janelia_settings.read_settings),
         (micromanager.find_metadata, micromanager.read_metadata),
@@ -117,6 +119,7 @@ def _text_claims(
         title = find(names, first)
         if title is None:
             continue
+        found.append(title)
         try:
             claim = read(os.path.join(source.folder, title), title)
         except OSError as error:
@@ -124,6 +127,9 @@ def _text_claims(
         else:
             notes += claim.notes
             yield claim
+    others = [name for name in names if name.endswith(_TEXTS)]
+    if others and not found:
+        notes.append(f"{min(others)} is not read: its name begins otherwise than those of the files")
 
 
 def _name_claims(source: FileSource) -> MetadataClaims:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Hashable, Sequence
 from pathlib import Path
 
-from napari_lazy_pipeline.compute import Pipeline, Plan
+from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.image import Stack, StackSpec
 from napari_lazy_pipeline.image.quantity_text import format_count
@@ -77,27 +77,6 @@ def set_elsewhere(held: Collection[str], place: Place, raw: Stack) -> str:
     return f"{what}. Estimate them again for {here}, or leave them if they are meant for it"
 
 
-def met_anew(before: Plan, after: Plan) -> str:
-    """Say which steps have the table that they had, and other time points for it; empty: none."""
-    had, met = {t: n for n, t in tables_of(Pipeline(before.steps)).items()}, list[str]()
-    for number, table in tables_of(Pipeline(after.steps)).items():
-        step, old = after.steps[number], had.get(table)
-        if step.enabled and old is not None:
-            was, now = before.until(old).recorded_times, after.until(number).recorded_times
-            if (was.start, was.step) != (now.start, now.step):
-                met.append(f"{step.label} meets {_listed(now)} now, where it met {_listed(was)}")
-    hint = "Their rows are in the same order: put what selects time points behind, or estimate anew"
-    return f"{'. '.join(met)}. {hint}" if met else ""
-
-
-def _listed(times: range) -> str:
-    """Recorded time points in words."""
-    if len(times) == 1:
-        return f"time point {times[0]}"
-    every = f", every {times.step}" if times.step > 1 else ""
-    return f"time points {times[0]} to {times[-1]}{every}"
-
-
 def tables_of(pipeline: Pipeline) -> dict[int, Hashable]:
     """Values of single time points that steps hold, by the numbers of the steps."""
     found: dict[int, Hashable] = {}
@@ -140,7 +119,8 @@ def _then_and_now(source: Source, raw: Stack) -> tuple[StackSpec, Numbers | None
     files, points = raw.source, source.time_points
     if points is None or not isinstance(files, FileSource):
         return None
-    if not same_folder(files.folder, source.folder):
+    same = same_folder(files.folder, source.folder)
+    if not same or not is_of_recording(files, source.pattern):
         return None
     before = (source.raw(raw.stack_spec) or raw.stack_spec).replace(
         times=points.count * files.info.inner[0]

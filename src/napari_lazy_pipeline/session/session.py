@@ -20,7 +20,6 @@ from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.history import Edit, History, until_in
 from napari_lazy_pipeline.session.linked_steps import shown_step, split_edit
 from napari_lazy_pipeline.session.recipe import Recipe
-from napari_lazy_pipeline.session.recipe_numbers import met_anew
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.recipe_use import RecipeUse
 from napari_lazy_pipeline.session.renumbered_steps import RenumberedSteps, told
@@ -154,6 +153,7 @@ class Session:
         """Take over steps that no undo takes back, and renumber those that were set on ``raw``."""
         self.pipeline = self._tables.follow(self.pipeline, moved.pipeline)
         if moved.sentence or not is_same(moved.numbers[0]):
+            self._tables.forget_times()
             self._history.replace_pipelines(
                 lambda one: self._tables.follow(one, moved.follow(self.plan_of(one, raw)))
             )
@@ -314,7 +314,7 @@ class Session:
         if edit != Edit():
             self._history.note(edit.opposite(self._present), edit, gesture)
             self._apply(edit, tell)
-            if tell and before and self.plan and (said := met_anew(before, self.plan)):
+            if tell and before and self.plan and (said := self._tables.met_anew(before, self.plan)):
                 self.adapted.emit(said)
 
     def _apply(self, edit: Edit | None, tell: bool = True) -> None:

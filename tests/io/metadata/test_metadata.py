@@ -221,11 +221,10 @@ def test_the_text_of_another_recording_is_not_believed(ending: str, tmp_path: Pa
         text = summary if "metadata" in ending else f"Z motion :\tSample piezo\n{steps}"
         if cell != "cellB":
             (tmp_path / f"{cell}{ending}").write_text(text)
-    z_steps = {
-        cell: inspect_folder(tmp_path / f"{cell}.tif").voxel_size[0]
-        for cell in ("cellA", "cellB", "cellB2")
-    }
-    assert z_steps == {"cellA": 1, "cellB": None, "cellB2": 3}
+    found = {c: inspect_folder(tmp_path / f"{c}.tif") for c in ("cellA", "cellB", "cellB2")}
+    assert [one.voxel_size[0] for one in found.values()] == [1, None, 3]
+    said = f"cellA{ending} is not read: its name begins otherwise than those of the files"
+    assert [said in one.notes for one in found.values()] == [False, True, False]
 
 
 def test_the_first_file_may_be_gone(tmp_path: Path) -> None:

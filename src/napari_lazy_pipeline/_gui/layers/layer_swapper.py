@@ -169,7 +169,6 @@ class LayerSwapper:
 
         So it does at once where the sliders are at a place that is not on screen yet.
         """
-        self._grid_pause.end()
         for layer in self._offered_layers:
             self.adopt(layer)  # whoever shows the data next finds them
         for channel, entry in self._screen.channels.items():
@@ -177,6 +176,7 @@ class LayerSwapper:
                 entry.layer.data.release()
                 if self._slice_server.missed_place(channel) is not None:
                     entry.layer.refresh(extent=False)
+        self._grid_pause.end()
 
     def remove(self, channels: Iterable[int]) -> None:
         """Take the layers of some channels out of the viewer."""

@@ -8,15 +8,16 @@ from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
 
 
 def is_of_recording(source: FileSource, pattern: str) -> bool:
-    """Return whether a stack begins with a file that a pattern of its folder takes.
+    """Return whether a stack has a file that a pattern of its folder takes, too.
 
-    If not, it is another recording: a folder may hold several. A pattern that was refined takes the
-    same files. One that is empty, or cannot be read, tells nothing: then it is so.
+    If not, it is another recording: a folder may hold several. A pattern that was refined, or made
+    wider, takes some of the same. One that is empty, or cannot be read, tells nothing: then it has.
     """
     if pattern in ("", source.pattern):
         return True
-    files = source.layout.table.ravel()
     try:
-        return compile_pattern(pattern).match(source.names[files[files >= 0][0]]) is not None
+        match = compile_pattern(pattern).match
     except PatternError:
         return True
+    files = source.layout.table.ravel()
+    return any(match(source.names[file]) is not None for file in files[files >= 0])

@@ -129,7 +129,7 @@ def _text_claims(
             yield claim
     others = [name for name in names if name.endswith(_TEXTS)]
     if others and not found:
-        notes.append(f"{min(others)} is not read: its name begins otherwise than those of the files")
+        notes.append(f"{min(others)} is not read: its name begins otherwise than the files do")
 
 
 def _name_claims(source: FileSource) -> MetadataClaims:

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from dock_helpers import card, on_screen
+from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline.compute import Pipeline
-from napari_lazy_pipeline.steps import Ratio, Step, SubtractBackground
+from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.steps import Ratio, Select, Step, SubtractBackground
 
 Settle = Callable[[Any], None]
 RATIO = Ratio(background=(100, 100))
@@ -134,3 +136,16 @@ def test_a_channel_that_went_while_it_was_made_is_not_shown(opened: Any, settle:
     opened.session.set_pipeline(Pipeline((SubtractBackground(value=0), RATIO.replace(keep=False))))
     settle(opened)
     assert names(opened) == ["488/560 [ratio]"]
+
+
+def test_what_fails_of_a_channel_that_other_steps_leave_out_is_wanted_no_more(
+    opened: Any, settle: Settle
+) -> None:
+    """While it is made, the steps change: no layer and no number of that source is left."""
+    before = on_screen(opened.layers.layers[1]).copy()
+    one = opened.session.source_of(Pipeline([Select(channels="488")]))
+    opened.layers._on_failed(RenderRequest(1, 0, one), FileError("The file is cut off", "t0.tif"))
+    opened.layers._on_delivered(RenderRequest(1, 0, one), np.ones(one.spec.shape, np.uint16))
+    settle(opened)
+    assert not any(entry.failed for entry in opened.layers.screen.channels.values())
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[1]), before)

@@ -223,7 +223,7 @@ def test_the_text_of_another_recording_is_not_believed(ending: str, tmp_path: Pa
             (tmp_path / f"{cell}{ending}").write_text(text)
     found = {c: inspect_folder(tmp_path / f"{c}.tif") for c in ("cellA", "cellB", "cellB2")}
     assert [one.voxel_size[0] for one in found.values()] == [1, None, 3]
-    said = f"cellA{ending} is not read: its name begins otherwise than those of the files"
+    said = f"cellA{ending} is not read: its name begins otherwise than the files do"
     assert [said in one.notes for one in found.values()] == [False, True, False]
 
 

@@ -246,10 +246,11 @@ class Screen:
         """
         if self.source is None or request.source.raw is not self.source.raw:
             return True
-        if request.t >= request.source.sizes[0] or self.lacks(request.channel, request.source):
-            return True
-        if request.channel >= self.source.sizes[1]:
+        times, channels = request.source.sizes
+        if request.t >= times or request.channel >= min(channels, self.source.sizes[1]):
             return True  # no step makes it any more
+        if self.lacks(request.channel, request.source):
+            return True
         entry = self.channels.get(request.channel)
         there = (made, entry.picture.request if entry is not None else None)
         results = (one for one in there if one is not None and not one.preview)

@@ -15,9 +15,10 @@ from napari_lazy_pipeline._gui.tools.estimate_panel import EstimatePanel
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.estimate import Estimate
 from napari_lazy_pipeline.exports.export import export
+from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.session.state import State
-from napari_lazy_pipeline.steps import step_types
-from stacks import write_raw
+from napari_lazy_pipeline.steps import Select, SubtractBackground, step_types
+from stacks import add_time_point, write_raw
 
 TIMES, TIMEOUT = 9, 20_000
 UNKNOWN_TOO = pytest.mark.parametrize(
@@ -265,3 +266,24 @@ def test_a_result_lies_beside_what_it_was_made_of_whatever_is_shown(
     qtbot.waitUntil(lambda: len(nine.results.layers) == 1, timeout=TIMEOUT)
     (written,) = nine.results.layers
     assert (written.translate[0], written.scale[0]) == (10.0, 2.5)
+
+
+def test_a_selection_may_have_fewer_time_points_when_a_folder_grows(
+    opened: Any, settle: Callable[[Any], None], raw_folder: Path
+) -> None:
+    """From the last but one to the third: two of three time points, and one of four."""
+    session, times = opened.session, opened.session.stack.shape[0]
+    session.set_pipeline(Pipeline([Select(times=(-2, times))]))
+    settle(opened)
+    opened.viewer.dims.set_current_step(0, 1)
+    settle(opened)
+    add_time_point(raw_folder, times, channels=2)
+    session.grow(inspect_folder(raw_folder).source)
+    settle(opened)
+    assert [layer.data.shape[0] for layer in opened.layers.layers] == [1, 1]
+    session.set_pipeline(Pipeline([SubtractBackground(value=0), *session.pipeline.steps]))
+    settle(opened)
+    z = opened.viewer.dims.current_step[1]
+    for channel, layer in enumerate(opened.layers.layers):
+        raw = session.stack.source.read(times - 1, channel)
+        np.testing.assert_array_equal(on_screen(layer), raw[z])

@@ -176,7 +176,8 @@ class Position(QObject):
         if frame is None or seen is None or shown is None:
             return
         if self.time_point != self._now:  # else it may be the nearest that there is
-            self.moment, _ = shown.plan.origin(self.time_point, 0)
+            # A selection from the end to a number has fewer of them when a folder grows.
+            self.moment, _ = shown.plan.origin(min(self.time_point, shown.sizes[0] - 1), 0)
         if self._voxel is not None and self._view is not None:
             # The sliders may have been stopped by the end of a volume: that was no choice.
             before = _apply(frame.matrix, self._voxel)

@@ -58,7 +58,7 @@ class SliceServer:
     ) -> Picture | None:
         """The result, if neither the file system nor an engine is needed for it."""
         request = RenderRequest(channel, t, source)
-        if not request.files_known:
+        if t >= source.sizes[0] or not request.files_known:
             return None
         entry = self._screen.channels.get(channel)
         if entry is not None and entry.picture.is_result(source, t, plane):
@@ -104,6 +104,7 @@ class SliceServer:
     def _serve(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> np.ndarray:
         """Pixels for the slicer, at once: the true ones, or what was there before."""
         entry, current = self._screen.channels.get(channel), self._screen.source
+        t = min(t, source.sizes[0] - 1)  # the selection may have fewer time points by now
         self._served_places[channel] = t, plane
         if entry is not None and entry.has_failed(source, t):
             return RenderRequest(channel, t, source, plane).blank()

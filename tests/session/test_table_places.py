@@ -318,3 +318,13 @@ def test_a_table_that_is_not_there_now_is_renumbered_with_its_time_points(
     told.show(folder)
     told.undo()
     assert rows(told) == [0, 0, 1, 2]
+
+
+def test_what_is_remembered_of_tables_ends(of_six: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_lazy_pipeline.session.table_places._MOST", 3)
+    for number in range(6):
+        of_six.set(BleachCorrection(brightness=(1, 0.9 - 0.1 * number)))
+    tables = of_six.session._tables
+    assert len(tables._places) == len(tables._times) == 3
+    steps = of_six.session.pipeline.steps
+    assert of_six.set(Select(times=(2, 5)), *steps) != [], "the last are known"

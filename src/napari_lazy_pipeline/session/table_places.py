@@ -51,7 +51,8 @@ class TablePlaces:
         was: dict[Hashable, set[tuple[int, int]]] = {}
         for table, _, times in _met(before):
             was.setdefault(table, set()).add((times.start, times.step))
-        self._times = {**was, **self._times}
+        new = {table: times for table, times in was.items() if table not in self._times}
+        self._times = dict([*self._times.items(), *new.items()][-_MOST:])
         told = [
             f"{step.label} meets {_listed(times)} now"
             for table, step, times in _met(after)

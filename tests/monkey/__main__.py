@@ -31,6 +31,7 @@ _OF_NAPARI = (
     r"in _add_rectangle_ellipse_line\n",
     r"\A(?!(?s:.*)napari_lazy_pipeline)(?s:.*)in _finish_drawing\n",
     r"\A(?!(?s:.*)napari_lazy_pipeline)(?s:.*)in add_vertex_to_path\n",
+    r"\A(?!(?s:.*)napari_lazy_pipeline)(?s:.*)in vertex_insert\n",
     r"QBackingStore::endPaint|QPainter::",
     r"in _(reset_sliders|on_axis_changed)\n",
     r"in _set_frame\n",

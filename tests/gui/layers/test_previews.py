@@ -217,6 +217,24 @@ def test_scrubbing_through_time_shows_previews(
     np.testing.assert_array_equal(on_screen(layer), expected(tuned, 0, 2, plane_of(tuned)))
 
 
+def test_a_result_replaces_its_preview_although_the_sliders_left_the_data(
+    tuned: Any, settle: Settle, slow: Slow, qtbot: Any, psf_file: Path
+) -> None:
+    (layer,), dims = tuned.layers.layers, tuned.viewer.dims
+    tuned.viewer.add_image(np.zeros((999, 4, 4), np.uint8))
+    edit(tuned, "deconvolve", psf=psf_file, iterations=4)
+    has(qtbot, lambda: tuned.seen and tuned.seen[-1].preview)
+    z = plane_of(tuned)
+    dims.set_current_step(1, 998)
+    dims.set_current_step(0, 2)
+    slow.open.set()
+    settle(tuned)
+    assert "up to date" in tuned.status.text()
+    dims.set_current_step(1, z)
+    settle(tuned)
+    np.testing.assert_array_equal(on_screen(layer), expected(tuned, 0, 2, z))
+
+
 def test_looks_get_quicker_while_the_hand_moves_and_better_when_it_rests(
     tuned: Any, settle: Settle, slow: Slow, qtbot: Any, psf_file: Path
 ) -> None:

@@ -311,8 +311,9 @@ class Layers(QObject):
 
     def _refresh(self, picture: Picture, entry: ChannelLayer) -> None:
         """Draw a layer again that has the right array already."""
-        if picture.request.t != self.position.time_point_in(entry.layer):
-            return
+        elsewhere = picture.request.t != self.position.time_point_in(entry.layer)
+        if elsewhere and self.position.is_within(entry.layer):
+            return  # where it has no data, nothing else is requested: a preview would stay
         if picture.pixels is not entry.picture.pixels:
             before = {picture.request.channel: entry.picture}
             entry.put(picture)
@@ -345,6 +346,5 @@ class Layers(QObject):
 
     def _on_removed(self, event: Any) -> None:
         """Forget a layer that the person deleted, and what is under way for it."""
-        channel = self.deleted.note(event.value)
-        if channel is not None:
+        if (channel := self.deleted.note(event.value)) is not None:
             self._policy.withdraw(channel)

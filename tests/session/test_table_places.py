@@ -28,9 +28,11 @@ class Told:
         self._said: list[str] = []
         self.session.adapted.connect(self._said.append)
 
-    def show(self, one: Folder, position: str | None = None) -> list[str]:
+    def show(
+        self, one: Folder, position: str | None = None, pattern: str | None = None
+    ) -> list[str]:
         self._said.clear()
-        pattern = "cell_ch0_ta_s{p}_{t}.tif" if position else None
+        pattern = "cell_ch0_ta_s{p}_{t}.tif" if position else pattern
         self.session.show(inspect_folder(one.path, pattern, position=position))
         return self._said
 
@@ -166,6 +168,20 @@ def test_a_session_tells_when_tables_meet_another_position(told: Told, tmp_path:
     what = "The values of Correct drift for each time point were set on position 1"
     hint = "Estimate them again for position 2, or leave them if they are meant for it"
     assert told.show(folder, "2") == [f"{what}. {hint}"]
+
+
+@pytest.mark.parametrize("position", ["1", "2"])
+def test_a_position_may_be_opened_by_a_pattern_of_its_own(
+    told: Told, tmp_path: Path, position: str
+) -> None:
+    folder = Folder(tmp_path / "raw")
+    folder.write(*(f"a_s{p}_{t:03d}" for p in (1, 2) for t in (1, 2, 3)))
+    told.show(folder, "1")
+    told.set(DRIFT)
+    own = f"cell_ch0_ta_s{position}_{{t}}.tif"
+    what = "The values of Correct drift for each time point were set on position 1"
+    hint = f"Estimate them again for {own}, or leave them if they are meant for it"
+    assert told.show(folder, pattern=own) == ([] if position == "1" else [f"{what}. {hint}"])
 
 
 def test_another_recording_of_the_folder_is_other_data(told: Told, tmp_path: Path) -> None:

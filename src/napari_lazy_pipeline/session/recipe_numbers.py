@@ -70,9 +70,12 @@ def set_elsewhere(held: Collection[str], place: Place, raw: Stack) -> str:
     if same_folder(here, own) and not is_of_recording(files, pattern):
         own, here = pattern, files.pattern
     elif same_folder(here, own):
-        if position in (None, files.position) or not files.position:
+        if position in (None, files.position):
             return ""
-        own, here = f"position {position}", f"position {files.position}"
+        if not files.position and is_of_recording(files, pattern, position):
+            return ""
+        own = f"position {position}"
+        here = f"position {files.position}" if files.position else files.pattern
     what = f"The values of {' and '.join(held)} for each time point were set on {own}"
     return f"{what}. Estimate them again for {here}, or leave them if they are meant for it"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,11 @@ def _with_parts(
     columns = {key: [column[index] for _, index in rows] for key, column in values.items()}
     columns["part"] = [part_number(name) for name, _ in rows]
     return [name for name, _ in rows], columns
+
+
+def position_of(values: Mapping[str, str]) -> str | None:
+    """Return the position that the fields of a name tell; None if they tell none."""
+    return " ".join(values[key] for key in _POSITION if key in values) or None
 
 
 def at_position(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Hashable
@@ -351,6 +352,17 @@ def test_another_time_between_two_than_in_the_files_is_told(
             told[kind, interval] = str(export(view, tmp_path / kind, t=times, format=kind))
     assert said in told["tiff", now]
     assert not any("state" in told[key] for key in told if key != ("tiff", now))
+
+
+def test_each_time_between_two_that_files_state_is_told(tmp_path: Path) -> None:
+    said = []
+    for t, interval in enumerate((2.0, 5.0, 2.0, 2.01)):
+        view = Stack(Ramps(), ("488", "560"), time_interval=interval)
+        said.append(str(export(view, tmp_path, t=[min(t, 1)])))
+    told = [
+        re.findall(r"files that were there state (.*?), now it is (\S+ s)", one) for one in said
+    ]
+    assert told == [[], [("2 s", "5 s")], [("5 s", "2 s")], [("5 s", "2.01 s")]]
 
 
 def test_files_of_others_are_not_touched(stack: Stack, tmp_path: Path) -> None:

@@ -237,7 +237,8 @@ class Destination:
             if self.unit is None and not self.log.of_units:
                 self.format.finish(self.folder, self.name, t, c)
             empty = not self.path(t, c).is_file()
-            self.log.finish(self._log_name(t, c), origin, empty, self.projections, remarks)
+            told = self.projections, remarks, self.stack.time_interval
+            self.log.finish(self._log_name(t, c), origin, empty, *told)
         except OSError as error:
             _refuse(error, self.log.path, _GO_ON)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -17,7 +16,7 @@ from napari_lazy_pipeline.compute.progress import Remark
 from napari_lazy_pipeline.errors import Cancelled, ExportError
 from napari_lazy_pipeline.exports.cluster import connect, write_on_cluster
 from napari_lazy_pipeline.exports.destination import Destination
-from napari_lazy_pipeline.exports.export_log import this_version
+from napari_lazy_pipeline.exports.export_log import same_interval, this_version
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
 from napari_lazy_pipeline.exports.outputs import Failed, Outputs, StageName, Volume
 from napari_lazy_pipeline.exports.projections import Axis
@@ -189,7 +188,6 @@ def export(
         if len(finished) < len(indices):
             pending[volume] = [i for i in indices if i not in finished]
     remarks += _of_versions(made_by)
-    remarks += _of_interval(outputs.result) if outputs.result.log.finished else []
     written: list[Path] = []
     failed: list[Failure] = []
     with connect(scheduler, cancelled) if scheduler else nullcontext() as connection:
@@ -224,6 +222,7 @@ def export(
         if outdated and unit is None:  # those of other units may be written just now
             with suppress(Cancelled):
                 remarks += _of_others(outputs.outdated(volumes, cancelled))
+    remarks += _of_interval(outputs.result)
     return _report(outputs, written, kept, failed, total, stopped, remarks)
 
 
@@ -239,18 +238,16 @@ def _of_versions(made_by: Iterable[str]) -> list[Remark]:
 
 
 def _of_interval(destination: Destination) -> list[Remark]:
-    """What is to be said of files that state another time between two time points than now.
-
-    One that follows from the clock in the names differs a little with each more file.
-    """
-    now, about = destination.stack.time_interval, destination.log.about
-    then = about.get("time_interval", now)
-    same = not isinstance(then, int | float | None) or math.isclose(
-        then or 0, now or 0, rel_tol=0.02
+    """What is to be said of files that state another time between two time points than now."""
+    now, log = destination.stack.time_interval, destination.log
+    first = log.about.get("time_interval", now)
+    told = (line.get("time_interval", first) for line in log.finished.values())
+    others = dict.fromkeys(
+        f"{one:g} s" if one else "none" for one in told if not same_interval(one, now)
     )
-    if same or not (destination.format.states_interval or destination.projections):
+    if not others or not (destination.format.states_interval or destination.projections):
         return []
-    was, is_now = (f"{value:g} s" if value else "none" for value in (then, now))
+    was, is_now = " or ".join(others), f"{now:g} s" if now else "none"
     said = f"Time between two time points: files that were there state {was}, now it is {is_now}"
     return [Remark("Export", "", f"{said}: export into another folder to have it in all")]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -36,8 +37,9 @@ class ExportLog:
     path: Path
     settings: str  # digest of what all files were made with
     # What each finished file was made from, "origin", by which "version" of the program, along
-    # which axes there are "projections" of it, what was said of it, "remarks", and whether it is
-    # "empty": some formats leave out what holds nothing.
+    # which axes there are "projections" of it, what was said of it, "remarks", whether it is
+    # "empty": some formats leave out what holds nothing; and its "time_interval", if the first run
+    # told another.
     finished: dict[str, dict[str, Any]]
     of_units: tuple[Path, ...] = ()  # logs of units that were there when it was opened
     begun: bool = False  # whether any run had begun then
@@ -81,12 +83,18 @@ class ExportLog:
         empty: bool = False,
         projections: Sequence[str] = (),
         remarks: Sequence[Sequence[str]] = (),
+        interval: float | None = None,
     ) -> None:
-        """Log a finished file, or that there is none because it would be empty."""
+        """Log a finished file, or that there is none because it would be empty.
+
+        ``interval`` is the time between two time points that it states [s].
+        """
         line: dict[str, Any] = {"file": name, "origin": origin, "version": this_version()}
         line |= {"empty": True} if empty else {}
         line |= {"projections": list(projections)} if projections else {}
         line |= {"remarks": list(remarks)} if remarks else {}
+        if not same_interval(self.about.get("time_interval", interval), interval):
+            line["time_interval"] = interval
         self._add(line)
         self.finished[name] = line
 
@@ -104,6 +112,16 @@ class ExportLog:
 def this_version() -> str:
     """Version of this program."""
     return versions()[_PROGRAM]
+
+
+def same_interval(one: object, other: object) -> bool:
+    """Whether times between two time points [s] are the same; what is no number says nothing.
+
+    One that follows from the clock in the names differs a little with each more file.
+    """
+    if not isinstance(one, int | float | None) or not isinstance(other, int | float | None):
+        return True
+    return math.isclose(one or 0, other or 0, rel_tol=0.02)
 
 
 def _version(about: dict[str, Any]) -> str:

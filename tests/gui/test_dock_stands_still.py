@@ -20,8 +20,9 @@ from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.session import Recipe
-from napari_lazy_pipeline.steps import Crop, Deskew, Rotate, SubtractBackground
+from napari_lazy_pipeline.steps import Crop, Deskew, Rotate, Select, SubtractBackground
 from napari_lazy_pipeline.steps._registry import step_types
+from numbered_files import DRIFT
 from stacks import write_raw
 
 Left = Qt.MouseButton.LeftButton
@@ -402,3 +403,20 @@ def test_a_recipe_can_be_looked_at_without_data(small: Any, tmp_path: Path) -> N
     small.save.load(tmp_path / "r.yaml")
     QApplication.processEvents()
     assert small.save.error.text() == "" and small.steps.isVisible() and small.welcome.isVisible()
+
+
+def test_a_remark_is_in_sight_until_it_has_been_read(filled: Any, settle: Settle) -> None:
+    remark, scroll = filled.foot.remark, filled.area.verticalScrollBar()
+    filled.session.set_pipeline(Pipeline((Deskew(), DRIFT)))
+    settle(filled)
+    assert not remark.isVisible()
+    filled.session.set_pipeline(Pipeline((Select(times=(1, 0)), Deskew(), DRIFT)))
+    settle(filled)
+    filled.steps.cards[0].unfold.click()
+    scroll.setValue(scroll.maximum())
+    assert scroll.value() > 0
+    assert "meets time points 1 to 2 now" in remark.text()
+    seen = remark.visibleRegion().boundingRect()
+    assert seen.size() == remark.size() and remark.height() >= remark.sizeHint().height()
+    remark.dismiss.click()
+    assert not remark.isVisible() and not remark.text()

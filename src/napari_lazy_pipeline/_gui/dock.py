@@ -196,7 +196,7 @@ class LazyPipelineWidget(QWidget):
         self.welcome.lesson.clicked.connect(self._open_lesson)
         self.session.plan_changed.connect(self._show_extent)
         self.session.stack_changed.connect(self._show_extent)
-        self.session.adapted.connect(self.data.notice.say)
+        self.session.adapted.connect(self.foot.remark.say)
         self.save.process_all.toggled.connect(self._show_page)
         self.view.restore_requested.connect(lambda: self.layers.deleted.restore())
         self.layers.deleted.changed.connect(self.view.offer_restore)
@@ -237,7 +237,7 @@ class LazyPipelineWidget(QWidget):
 
     def _on_opened(self, folder_info: FolderInfo) -> None:
         (recipe, said), self._next_recipe = for_folder(self._next_recipe, folder_info), None
-        self.data.notice.say("")
+        self.foot.remark.say("")
         if recipe is not None:
             self.session.load(recipe)
         elif self.session.stack is None and self.session.pipeline == default_pipeline():
@@ -245,7 +245,7 @@ class LazyPipelineWidget(QWidget):
         source = recipe.source if recipe is not None else None
         overrides, colours = (source.overrides, source.channel_colours) if source else (None, None)
         self.show_folder(folder_info, overrides, colours)
-        self.data.notice.say(". ".join(filter(None, (said, self.data.notice.text()))))
+        self.foot.remark.say(". ".join(filter(None, (said, self.foot.remark.text()))))
 
     def show_folder(
         self, folder_info: FolderInfo, overrides: MetadataOverrides | None, colours: Colours = None
@@ -271,7 +271,7 @@ class LazyPipelineWidget(QWidget):
 
     def _on_recipe(self, recipe: Recipe) -> None:
         """Take over a recipe, and its data if there are none yet."""
-        self.data.notice.say("")
+        self.foot.remark.say("")
         reason = self.view.engines_missing.get(recipe.engine)
         if reason:
             recipe = recipe.model_copy(update={"engine": "cpu"})

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFrame, QWidget
 
 from napari_lazy_pipeline._gui.save.save_bar import SaveBar
-from napari_lazy_pipeline._gui.widgets.layout import column, row, tool_button
+from napari_lazy_pipeline._gui.widgets.layout import column, row, small_button, tool_button
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
-from napari_lazy_pipeline._gui.widgets.text import Elided, error_style
+from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence, error_style
 from napari_lazy_pipeline._gui.widgets.undo_keys import REDO, UNDO
 from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.image.quantity_text import format_count
@@ -48,6 +48,27 @@ class CountedProblems(ProblemsPanel):
         self.setVisible(count > 0 and self.unfold.isChecked())
 
 
+class Remark(QWidget):
+    """What was fitted to other data, or taken from a recipe: in sight until it has been read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sentence = Sentence()
+        self.dismiss = small_button("✕", "Hide this remark", "Hide the remark")
+        self.dismiss.clicked.connect(lambda: self.say(""))
+        line = row((self._sentence, 1), self.dismiss, parent=self)
+        line.setAlignment(self.dismiss, Qt.AlignmentFlag.AlignTop)
+        self.say("")
+
+    def text(self) -> str:
+        return self._sentence.text()
+
+    def say(self, text: str) -> None:
+        """Show a remark instead of the one before; hide if there is none."""
+        self._sentence.setText(text)
+        self.setVisible(bool(text))
+
+
 class Foot(QWidget):
     """Stands below the sections; what it has to say in more than a line grows upwards."""
 
@@ -60,7 +81,7 @@ class Foot(QWidget):
         self.undo.clicked.connect(lambda: session.undo())
         self.redo.clicked.connect(lambda: session.redo())
         self.problems = CountedProblems()
-        self.status, self.note = Elided(), Elided()
+        self.status, self.note, self.remark = Elided(), Elided(), Remark()
         self.say("")
         for part in (
             self.status,
@@ -77,7 +98,7 @@ class Foot(QWidget):
         tools = row(self.undo, self.redo, (save, 1))
         state = row((self.status, 1), self.note, self.problems.button)
         column(
-            rim, self.problems, save.error, tools, state,
+            rim, self.remark, self.problems, save.error, tools, state,
             parent=self, margins=(4, 0, 4, 4), spacing=4,
         )  # fmt: skip
         session.plan_changed.connect(self._show_session)

@@ -719,7 +719,7 @@ def test_colours_are_kept_in_recipes_and_for_layers_to_come(
     pick_colour(second, "red")
     opened.save.load(tmp_path / "r.yaml")
     assert [layer.colormap.name for layer in opened.layers.layers] == ["gray", "red"]
-    assert "not as the recipe: colours bop blue, viridis" in opened.data.notice.text()
+    assert "not as the recipe: colours bop blue, viridis" in opened.foot.remark.text()
     settle(opened)
     # In an empty dock the recipe brings them back.
     viewer = make_napari_viewer()

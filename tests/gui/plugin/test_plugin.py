@@ -382,7 +382,7 @@ def test_a_recipe_opens_its_folder_with_the_numbers_of_today(
     dock.save.load(tmp_path / "r.yaml")
     settle(dock)
     assert dock.session.pipeline == Pipeline([BleachCorrection(brightness=(1, 1, 0.5))])
-    assert "values of Correct bleaching went with them" in dock.data.notice.text()
+    assert "values of Correct bleaching went with them" in dock.foot.remark.text()
     assert [dock.session.source()(t, 0).max() for t in range(3)] == [20, 40, 120]
 
 

@@ -55,7 +55,6 @@ class DataPanel(QWidget):
         self.resume = tool_button("Resume", tooltip, "Resume following")
         self.resume.setVisible(False)
         self.watch_state = Sentence()
-        self.notice = Sentence()  # what was fitted to these data, or taken from a recipe
         self._build()
         self._connect()
 
@@ -73,15 +72,14 @@ class DataPanel(QWidget):
         switches = row(self.watch, self.follow, self.resume, parent=self._switches)
         switches.addStretch(1)
         column(
-            form, self.error, self.notice, self.files.fold, self.metadata, self._switches,
-            self.watch_state,
+            form, self.error, self.files.fold, self.metadata, self._switches, self.watch_state,
             parent=self, spacing=3,
         )  # fmt: skip
         # While no folder was chosen, nothing but the folder is asked for.
         self._switches.setVisible(False)
         for part in (self.files, self.position, self.pages, self.reader, self.complete):
             form.setRowVisible(part, False)
-        for sentence in (self.error, self.notice, self.watch_state):
+        for sentence in (self.error, self.watch_state):
             sentence.say("")
 
     def _connect(self) -> None:

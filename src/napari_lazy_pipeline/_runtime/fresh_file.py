@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISLNK
 from time import monotonic, sleep, time
 from typing import BinaryIO
 
@@ -104,25 +105,22 @@ def fresh_folder(path: Path) -> Iterator[Path]:
 def make_folder(folder: Path, within: Path) -> None:
     """Make the folders on the way from one to another; none of them may be a link."""
     refuse_links(folder, within)
-    folder.mkdir(parents=True, exist_ok=True)
+    os.makedirs(folder, exist_ok=True)
 
 
 def refuse_links(folder: Path, within: Path) -> None:
     """Raise a `NotAFileError` if a link is on the way from one folder to another."""
-    place = within
+    place = str(within)
     for name in folder.relative_to(within).parts:
-        place /= name
-        if place.is_symlink() or _is_junction(place):
+        place = os.path.join(place, name)
+        try:
+            found = os.lstat(place)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        # What Windows has for a link of a folder is a junction.
+        if S_ISLNK(found.st_mode) or getattr(found, "st_reparse_tag", 0) == _JUNCTION:
             what = "this folder is a link, which leads elsewhere"
-            raise NotAFileError(errno.ELOOP, what, str(place))
-
-
-def _is_junction(folder: Path) -> bool:
-    """Whether it is what Windows has for a link of a folder."""
-    try:
-        return getattr(os.lstat(folder), "st_reparse_tag", 0) == _JUNCTION
-    except FileNotFoundError:
-        return False
+            raise NotAFileError(errno.ELOOP, what, place)
 
 
 def new_part(folder: Path) -> Path:

@@ -161,13 +161,13 @@ class TestZarr:
         ("scale", "unit", "voxel_size"),
         [
             ((1, 1, 1), None, (None, None, None)),
-            ((1, 0.1, 0.1), None, (None, 0.1, 0.1)),
-            ((0.4, 1, 1), None, (0.4, None, None)),
+            ((1, 0.1, 0.1), None, (None, None, None)),
+            ((300, 104, 104), None, (None, None, None)),
             ((1, 1, 1), "micrometer", (1.0, 1.0, 1.0)),
             ((400, 100, 100), "nanometer", (0.4, 0.1, 0.1)),
         ],
     )
-    def test_a_scale_of_1_without_a_unit_states_nothing(
+    def test_a_scale_without_a_unit_states_nothing(
         self,
         scale: tuple[float, ...],
         unit: str | None,
@@ -177,6 +177,8 @@ class TestZarr:
         self.write(tmp_path, scale=scale, unit=unit)
         found = inspect_folder(tmp_path)
         assert found.voxel_size == pytest.approx(voxel_size)
+        told = [note for note in found.notes if "without a unit" in note]
+        assert len(told) == (unit is None and scale != (1, 1, 1))
         assert found.voxel_source == ("OME-Zarr" if any(voxel_size) else "unknown")
 
     def test_a_plain_array(self, tmp_path: Path) -> None:

@@ -44,16 +44,19 @@ def placement(image: Mapping[str, Any], axes: str) -> tuple[MetadataClaims, Trip
     named = [axis for axis in image["axes"] if isinstance(axis, dict)]
     units = {axis["name"].lower(): axis.get("unit") for axis in named}
     steps = dict(zip(axes, scale.tolist(), strict=True))
-    # A scale of 1 without a unit is what is written where nothing is known.
-    stated = {a: steps.get(a) for a in "zyx" if units.get(a) or steps.get(a) != 1}
-    z, y, x = (micrometres(stated.get(a), units.get(a) or "um") for a in "zyx")
+    z, y, x = (micrometres(steps.get(a), units.get(a) or "") for a in "zyx")
     interval = seconds(steps.get("t"), units.get("t") or "")
     claims = replace(claims, voxel_size=(z, y, x), time_interval=interval)
+    # A scale of 1 without a unit is what is written where nothing is known.
+    bare = [f"{steps[a]:g}" for a in "zyx" if not units.get(a) and steps.get(a, 1) != 1]
+    if bare:
+        note = f"OME-Zarr states a scale of {' x '.join(bare)} without a unit: it is not used"
+        claims = replace(claims, notes=(note,))
     if None in claims.voxel_size:
         return claims, _ORIGIN  # then a position is in voxels, whatever the unit
     # Along an axis that runs backwards, voxel 0 is the last one of those who wrote it.
     starts = dict(zip(axes, np.where(scale < 0, 0, start).tolist(), strict=True))
-    factors = {a: micrometres(1, units.get(a) or "um") or 0.0 for a in "zyx"}
+    factors = {a: micrometres(1, units.get(a) or "") or 0.0 for a in "zyx"}
     z, y, x = (round(starts[a] * factors[a], 9) for a in "zyx")
     return claims, (z, y, x)
 

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from leaning_beads import bead_stack
+from napari_lazy_pipeline import Pipeline, Stack
+from napari_lazy_pipeline.compute.step_estimate import estimate
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.estimate.background import estimate_background
 from napari_lazy_pipeline.samples.samples import real_stack_folder
+from napari_lazy_pipeline.steps import Deskew, SubtractBackground
 
 
 @pytest.mark.parametrize("level", [20, 98, 400])
@@ -32,6 +35,20 @@ def test_what_was_not_recorded_has_no_background() -> None:
     whole[2:8, :20, :30] = own
     assert estimate_background(whole) == pytest.approx(estimate_background(own), abs=4)
     assert estimate_background(np.zeros((4, 8, 8))) == 0.0
+
+
+def test_the_blanks_beside_a_deskewed_block_are_no_background() -> None:
+    volume = np.random.default_rng(1).normal(100, 4, (40, 64, 128))
+    volume[10:30, 20:40, 40:80] += 300
+    raw = Stack.from_array(volume.astype("uint16")[None, None], (0.5, 0.1, 0.1))
+    deskewed = Pipeline([Deskew(angle=31.5)]).apply(raw)
+    assert (deskewed.source.read(0, 0) == 0).mean() > 0.5
+    assert estimate(SubtractBackground(), deskewed).changes["value"] == pytest.approx(100, abs=2)
+
+
+def test_small_numbers_are_no_counts() -> None:
+    volume = np.random.default_rng(1).normal(0.1, 0.004, (8, 64, 64)).astype("float32")
+    assert estimate_background(volume) == pytest.approx(0.1, abs=0.003)
 
 
 def test_a_background_of_nothing_is_refused() -> None:

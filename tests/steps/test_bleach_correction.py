@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import ndimage, stats
 
 from moving_sample import VOXEL, MovingSample
 from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec
@@ -17,7 +17,14 @@ from napari_lazy_pipeline.compute.step_estimate import estimate
 from napari_lazy_pipeline.errors import GeometryError, StepError
 from napari_lazy_pipeline.image import StackSpec
 from napari_lazy_pipeline.image.array_source import ArraySource
-from napari_lazy_pipeline.steps import BleachCorrection, Drift, Select, SubtractBackground
+from napari_lazy_pipeline.steps import (
+    BleachCorrection,
+    Deskew,
+    Drift,
+    Select,
+    Step,
+    SubtractBackground,
+)
 from stacks import CountingSource
 
 DATA = np.random.default_rng(0).integers(0, 1000, (4, 2, 3, 5, 6)).astype("uint16")
@@ -119,6 +126,48 @@ def test_empty_voxels_at_the_edges_are_no_light(offset: float) -> None:
     found = estimate(BleachCorrection(), Pipeline(steps).apply(sample.stack()))
     np.testing.assert_allclose(found.changes["brightness"], sample.light, rtol=0.04)
     assert found.changes["background"] == pytest.approx(offset, abs=1.5)
+
+
+def bleaching_series(light: np.ndarray, offset: float) -> Stack:
+    """Photons (z, y, x) that become fewer, and the noise of a camera with an offset."""
+    generator = np.random.default_rng(1)
+    volumes = [
+        generator.poisson(light * left) + generator.normal(offset, 2, light.shape) for left in LEFT
+    ]
+    data = np.stack(volumes).round().clip(0).astype("uint16")[:, None]
+    return Stack.from_array(data, VOXEL)
+
+
+LEFT = (1, 0.85, 0.72, 0.61, 0.5)
+
+
+@pytest.mark.parametrize("radius", [40, 55])
+@pytest.mark.parametrize(
+    "steps", [[], [SubtractBackground()], [SubtractBackground(), Deskew(angle=31.5)]]
+)
+@pytest.mark.parametrize("offset", [90, 97, 100])
+def test_zeros_of_a_subtracted_background_are_background(
+    radius: int, steps: list[Step], offset: float
+) -> None:
+    """Also where the sample fills more than half of the picture."""
+    z, y, x = np.ogrid[-6:6, -64:64, -64:64]
+    cell = 400 / (1 + np.exp((np.sqrt(y**2 + x**2 + (3 * z) ** 2) - radius) / 2))
+    stack = bleaching_series(cell, offset)
+    found = estimate(BleachCorrection(), Pipeline(steps).apply(stack) if steps else stack)
+    np.testing.assert_allclose(found.changes["brightness"], LEFT, atol=0.02)
+
+
+@pytest.mark.parametrize("haze", [False, True])
+def test_a_picture_without_background_is_refused(haze: bool) -> None:
+    texture = ndimage.gaussian_filter(
+        np.random.default_rng(2).normal(size=(12, 128, 128)), (1, 4, 4)
+    )
+    light = (300 + 80 * texture / texture.std()).clip(0)
+    if haze:
+        z, y, x = np.ogrid[-6:6, -64:64, -64:64]
+        light = 200 + 400 * np.exp(-(y**2 + x**2 + (3 * z) ** 2) / 300)
+    with pytest.raises(GeometryError, match="No part of channel ch0 is background"):
+        estimate(BleachCorrection(), bleaching_series(light, 100))
 
 
 def test_channels_are_measured_apart_and_files_read_once() -> None:

@@ -66,7 +66,9 @@ def estimate(
     for what, number, count in (("time point", t, stack.shape[0]), ("channel", c, stack.shape[1])):
         if not 0 <= number < count:
             raise GeometryError(f"There is no {what} {number}", hint=f"There are {count}, from 0")
-    sample = sample_of(stack.source, stack.stack_spec, (t, c), cancelled, progress)
+    source = stack.source
+    spec = source.plan.after if isinstance(source, PipelineSource) else stack.stack_spec
+    sample = sample_of(source, spec, (t, c), cancelled, progress)
     return fitting[0].estimate(dict(step), sample)
 
 

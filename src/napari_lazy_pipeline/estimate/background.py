@@ -9,6 +9,9 @@ import numpy as np
 
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample
+from napari_lazy_pipeline.estimate._recorded import recorded
+
+_COUNTS = 64  # what varies by less, and is of a type with fractions, is not in counts of a camera
 
 
 class Background(Estimator):
@@ -23,8 +26,9 @@ class Background(Estimator):
 
     def estimate(self, values: Mapping[str, Any], stack: StackSample) -> Estimate:
         names, counts = stack.spec.channels, dict[str, float]()
+        known = recorded(stack.spec.volume)
         for c, name in enumerate(names):
-            counts[name] = estimate_background(stack.read(stack.t, c))
+            counts[name] = estimate_background(stack.read(stack.t, c), known)
             stack.advance((c + 1) / len(names))
         several = ", ".join(f"{name}: {value:g}" for name, value in counts.items())
         one = counts[names[0]]
@@ -36,26 +40,32 @@ class Background(Estimator):
         )
 
 
-def estimate_background(volume: np.ndarray) -> float:
-    """Find the counts that most voxels (z, y, x) without a sample have: the top of the histogram.
+def estimate_background(volume: np.ndarray, known: np.ndarray | None = None) -> float:
+    """Find the value that most voxels (z, y, x) without a sample have: the top of the histogram.
 
-    It is taken among the darker three quarters, to a whole count. Planes, rows and columns of
-    nothing but zeros, as beside the smaller frame of another camera, were not recorded. A
-    `GeometryError` is raised if there is not a single finite voxel.
+    It is taken among the darker three quarters of the voxels that are ``known`` to be recorded, to
+    a whole count; of small numbers, which are no counts, to a part of their range. Planes, rows and
+    columns of nothing but zeros, as beside the smaller frame of another camera, were not recorded.
+    A `GeometryError` is raised if there is not a single finite voxel.
     """
     step = max(volume.shape[0] // 32, 1)
-    part = volume[::step, ::2, ::2]
-    for axis in range(3 if part.any() else 0):
+    some = slice(None, None, step), slice(None, None, 2), slice(None, None, 2)
+    part = volume[some]
+    seen = np.isfinite(part) if known is None else np.isfinite(part) & known[some]
+    for axis in range(3 if part[seen].any() else 0):
         others = tuple({0, 1, 2} - {axis})
-        part = part.compress(part.any(axis=others), axis=axis)
-    sample = part.astype(np.float64).ravel()
-    sample = np.sort(sample[np.isfinite(sample)])
+        seen &= part.any(axis=others, keepdims=True, where=seen)
+    sample = np.sort(part[seen].astype(np.float64))
     if not sample.size:
         raise GeometryError("The volume has no finite values", hint="Choose another time point")
-    counts = np.rint(sample[: max(sample.size * 3 // 4, 1)])
-    low = counts[0]
-    width = max((counts[-1] - low) / 4096, 1.0)
-    histogram = np.bincount(((counts - low) / width).astype(int))
+    darker = sample[: max(sample.size * 3 // 4, 1)]
+    low, span = float(darker[0]), float(darker[-1] - darker[0])
+    width = max(span / 4096, 1.0)
+    if volume.dtype.kind == "f" and 0 < span < _COUNTS:
+        width = span / _COUNTS
+    else:
+        low = float(np.rint(low))
+    histogram = np.bincount(np.rint((darker - low) / width).astype(int).clip(0))
     # Neighbours vote along: one count more or less is chance.
     votes = np.convolve(np.pad(histogram, 2), [1, 2, 3, 2, 1], mode="valid")
-    return float(max(low + width * int(votes.argmax()), 0.0))
+    return max(float(f"{low + width * int(votes.argmax()):.5g}"), 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import ndimage
 
 from napari_lazy_pipeline.errors import FileError, GeometryError
 from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample
+from napari_lazy_pipeline.estimate._recorded import recorded
 
 _BLOCK = 4  # pixels along y and x that are one value: noise is less, detail still there
 _MOST_PLANES = 64  # of a volume that are looked at
@@ -21,6 +23,8 @@ _BESIDE = (0.25, 0.5, 0.25)
 _LEFT, _TOGETHER = 3 / 8, 35 / 18
 _SURE = 4.0  # times its own error that the light has to be, or there is no sample
 _TOLD = 0.005  # noise that makes more of what is left than this is told
+_MISSING = 0.1  # part of the light that a background may be darker by; else it is none
+_NEAR = 0.05  # of the bright values; what is darker is near 0
 _DARK = 0.3  # of the brightness around; what is darker was not recorded as it should
 
 
@@ -74,53 +78,73 @@ def _strengths(stack: StackSample, c: int) -> tuple[np.ndarray, np.ndarray, floa
     the light, wherever the sample has moved to. Squares of noise are not in it, since the two
     factors of each are measured with different pixels.
     """
-    times, background = stack.spec.times, None
+    times, background, step = stack.spec.times, None, _step(stack)
     strength, doubt = np.full(times, np.nan), np.zeros(times)
+    missing, inside = np.zeros(times), recorded(stack.spec.volume)[::step]
     for t in range(times):
         stack.advance((c + t / times) / len(stack.spec.channels))
         try:
-            halves = _blocks(stack, t, c)
+            halves = _blocks(stack.read(t, c)[::step], inside)
         except FileError:
             continue
         known = ~np.isnan(halves[0])
-        count = int(known.sum())
-        if count < _FEWEST:
+        if known.sum() < _FEWEST:
             continue
         share = _weighed(known.astype(float))[known]
         one, other = (_weighed(np.where(known, half, 0))[known] / share for half in halves)
-        background = _level((one + other) / 2) if background is None else background
-        kept = np.argsort(one + other)[: count - -(-count // _SPOTS)]
-        products = ((one - background) * (other - background))[kept]
-        total = products.sum()
-        noise = (one - other)[kept] ** 2 / 2  # variance of either
-        axes = np.count_nonzero(np.array(known.shape) > 1)
-        of_light = 2 * np.sum(noise * products.clip(0)) / _LEFT**axes
-        error = np.sqrt(of_light + len(kept) * noise.mean() ** 2 * _TOGETHER**axes)
-        if total > _SURE * error:
-            strength[t], doubt[t] = np.sqrt(total), error / (2 * total)
+        if background is None:
+            background = _background(one, other, known)
+        light = _Light.of(one, other, background, known)
+        if light.is_sure:
+            strength[t], doubt[t] = np.sqrt(light.total), light.error / (2 * light.total)
+            missing[t] = light.missing
     if background is None or np.isnan(strength).all():
         raise GeometryError(
             f"Channel {stack.spec.channels[c]} has nothing brighter than its background",
             hint="Estimate after other steps, or type the brightness",
         )
+    if np.median(missing[~np.isnan(strength)]) > _MISSING:
+        raise GeometryError(
+            f"No part of channel {stack.spec.channels[c]} is background at all time points",
+            hint="Measure brightness where the picture shows some, or enter the brightness",
+        )
     return strength, doubt, background
 
 
-def _blocks(stack: StackSample, t: int, c: int) -> np.ndarray:
+def _step(stack: StackSample) -> int:
+    """Every so manieth plane of a volume is looked at."""
+    return max(-(-stack.spec.shape[0] // _MOST_PLANES), 1)
+
+
+def _blocks(planes: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Means of the pixels of blocks, of every other pixel and of those between (2, z, y, x).
 
     NaN where there are no data, and in blocks at their edge: steps that move voxels leave 0 there.
-    Where there are zeros everywhere, they are values.
+    Where there are zeros everywhere, or other values near them, they are values.
     """
-    planes = stack.read(t, c)[:: max(-(-stack.spec.shape[0] // _MOST_PLANES), 1)]
-    near_edge = ndimage.maximum_filter(planes == 0, (1, 3, 3))
     first = np.indices((_BLOCK, _BLOCK)).sum(axis=0) % 2 == 0
     blocks = _in_blocks(planes.astype(np.float64))
     halves = np.stack([blocks[..., half].mean(axis=-1) for half in (first, ~first)])
-    known = np.isfinite(halves).all(axis=0) & halves.any(axis=0)
-    inner = known & ~_in_blocks(near_edge).any(axis=(3, 4))
-    halves[:, ~(inner if inner.sum() > known.sum() / 2 else known)] = np.nan
+    known = np.isfinite(halves).all(axis=0) & _in_blocks(inside).all(axis=(3, 4))
+    if not _are_values(planes):
+        near_edge = ndimage.maximum_filter(planes == 0, (1, 3, 3))
+        known &= halves.any(axis=0)
+        inner = known & ~_in_blocks(near_edge).any(axis=(3, 4))
+        known = inner if inner.sum() > known.sum() / 2 else known
+    halves[:, ~known] = np.nan
     return halves
+
+
+def _are_values(planes: np.ndarray) -> bool:
+    """Whether zeros are as dark as the darkest of the others, as where a background was subtracted.
+
+    Where they are not, an offset of the camera is in all that was recorded.
+    """
+    others = planes[np.isfinite(planes) & (planes != 0)]
+    low, high = (
+        np.percentile(others[:: max(others.size // 10**6, 1)], (5, 99)) if others.size else (1, 1)
+    )
+    return bool(low < _NEAR * high)
 
 
 def _in_blocks(planes: np.ndarray) -> np.ndarray:
@@ -135,6 +159,45 @@ def _weighed(blocks: np.ndarray) -> np.ndarray:
     for axis in range(blocks.ndim):
         blocks = ndimage.correlate1d(blocks, _BESIDE, axis, mode="nearest")
     return blocks
+
+
+@dataclass(frozen=True)
+class _Light:
+    """What stands out from a background: the sum of its squares."""
+
+    total: float
+    error: float  # what noise may make of that, as one standard deviation
+    missing: float  # part of the total that is darker than the background
+
+    @property
+    def is_sure(self) -> bool:
+        return self.total > _SURE * self.error
+
+    @classmethod
+    def of(cls, one: np.ndarray, other: np.ndarray, level: float, known: np.ndarray) -> _Light:
+        """That of both measures of blocks, which are those of a volume that are ``known``."""
+        kept = np.argsort(one + other)[: len(one) - -(-len(one) // _SPOTS)]
+        products = ((one - level) * (other - level))[kept]
+        noise = (one - other)[kept] ** 2 / 2  # variance of either
+        axes = np.count_nonzero(np.array(known.shape) > 1)
+        of_light = 2 * np.sum(noise * products.clip(0)) / _LEFT**axes
+        error = np.sqrt(of_light + len(kept) * noise.mean() ** 2 * _TOGETHER**axes)
+        total, darker = products.sum(), products[(one + other)[kept] < 2 * level].sum()
+        return cls(float(total), float(error), float(darker / total) if total > 0 else 0.0)
+
+
+def _background(one: np.ndarray, other: np.ndarray, known: np.ndarray) -> float:
+    """The value that most blocks have, or else most of those that are darker than it.
+
+    Where the sample fills most of the picture, most blocks are its own: then light is missing.
+    """
+    values = (one + other) / 2
+    while True:
+        level = _level(values)
+        values = values[values < level]
+        light = _Light.of(one, other, level, known)
+        if not (light.is_sure and light.missing > _MISSING and len(values) > _FEWEST):
+            return level
 
 
 def _level(values: np.ndarray) -> float:

@@ -214,10 +214,42 @@ def test_what_cannot_be_estimated_is_said(volumes: Any, title: str, step: Any, w
     assert caught.match(words)
 
 
-def test_beads_in_a_plane_leave_an_affine_transform_open() -> None:
+def puncta(seed: int) -> np.ndarray:
+    """A few spots that have nothing to do with those of other seeds."""
+    return beads_of(4, seed)
+
+
+def lines(period: int) -> np.ndarray:
+    """What goes on along y, and repeats along x or does not."""
+    generator, (z, y, x) = np.random.default_rng(3), np.indices(SHAPE)
+    pattern = 1 + np.cos(2 * np.pi * x / period) if period else np.zeros(SHAPE)
+    for _ in range(0 if period else 12):
+        place = generator.integers(4, 28), generator.integers(5, 95)
+        pattern += np.exp(-((z - place[0]) ** 2 + (x - place[1]) ** 2) / 3)
+    return 200 * pattern + 0 * y
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_spots_that_chance_lays_on_each_other_tell_no_shift(seed: int) -> None:
+    volumes = puncta(2 * seed), puncta(2 * seed + 1)
+    with pytest.raises(GeometryError, match="too little in common"):
+        estimate(RegisterChannels(), stack_of(*volumes), "shift")
+
+
+@pytest.mark.parametrize("period", [18, 0])
+def test_what_repeats_or_goes_on_along_an_axis_tells_no_shift(period: int) -> None:
+    generator, light = np.random.default_rng(4), lines(period)
+    volumes = [generator.poisson(np.roll(light, by, 2) + 100) for by in (0, 12)]
+    with pytest.raises(GeometryError, match="too little in common"):
+        estimate(RegisterChannels(), stack_of(*volumes), "shift")
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.6])
+def test_beads_in_a_plane_leave_an_affine_transform_open(tilt: float) -> None:
+    """Upright, or on the tilted coverslip of an oblique light sheet."""
     generator = np.random.default_rng(0)
     places = scattered(12, generator)
-    places[:, 0] = MIDDLE[0]
+    places[:, 0] = MIDDLE[0] + tilt * (places[:, 2] - MIDDLE[2])
     volume = image(places, generator)
     with pytest.raises(GeometryError, match="lie in one plane"):
         estimate(RegisterChannels(model="affine"), stack_of(volume, volume), "beads")

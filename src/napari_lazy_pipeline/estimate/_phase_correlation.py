@@ -13,6 +13,7 @@ from scipy import fft, ndimage
 _SMOOTH = 1.0  # pixel; what is finer is mostly noise
 _TAPER = 16  # pixel; over which images fade towards their edges
 _FINE = 50  # parts of a pixel to which the top is found
+_WIDE = 3  # pixel; how far a top reaches
 _LEAST = 8  # pixel; images that overlap by less tell nothing
 
 
@@ -26,10 +27,14 @@ class ImageShift:
         Along each axis [pixel].
     deviations
         How many robust spreads the correlation there is above that elsewhere: noise reaches 6.
+    ahead
+        By what factor it is above all that is further away along an axis, for each axis: 1 where
+        structures repeat, or go on, along it. inf where nothing is so far away.
     """
 
     distance: np.ndarray
     deviations: float
+    ahead: np.ndarray
 
 
 def find_shift(moving: np.ndarray, reference: np.ndarray) -> ImageShift:
@@ -47,7 +52,7 @@ def find_shift(moving: np.ndarray, reference: np.ndarray) -> ImageShift:
         moved.append(slice(max(-by, 0), n - max(by, 0)))
         still.append(slice(max(by, 0), n + min(by, 0)))
     second = _shift(moving[tuple(moved)], reference[tuple(still)])
-    return ImageShift(second.distance + whole, second.deviations)
+    return ImageShift(second.distance + whole, second.deviations, first.ahead)
 
 
 def _shift(moving: np.ndarray, reference: np.ndarray) -> ImageShift:
@@ -66,7 +71,17 @@ def _shift(moving: np.ndarray, reference: np.ndarray) -> ImageShift:
     half = np.array(correlation.shape) // 2
     rough = (top + half) % correlation.shape - half
     height = float(correlation.max()) - middle
-    return ImageShift(_refined(power, frequencies, rough), height / spread if spread > 0 else 0.0)
+    deviations = height / spread if spread > 0 else 0.0
+    ahead = np.array([_ahead(correlation - middle, top, axis) for axis in range(top.size)])
+    return ImageShift(_refined(power, frequencies, rough), deviations, ahead)
+
+
+def _ahead(correlation: np.ndarray, top: np.ndarray, axis: int) -> float:
+    """By what factor the top is above all that is further away along an axis, round the edges."""
+    n = correlation.shape[axis]
+    away = np.abs((np.arange(n) - top[axis] + n // 2) % n - n // 2) > _WIDE
+    others = correlation.compress(away, axis=axis)
+    return float(correlation.max() / max(others.max(), 1e-30)) if others.size else np.inf
 
 
 def _prepared(image: np.ndarray) -> np.ndarray:

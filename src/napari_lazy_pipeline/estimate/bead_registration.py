@@ -21,7 +21,7 @@ FEWEST = 4
 # Part of the beads of a channel, at least, that must have a counterpart: chance finds some.
 _SHARE = 0.5
 _REACH = 0.2  # um; how far counterparts may be apart once moved, or a voxel if that is longer
-_FLAT = 0.5  # um; beads of less depth than this lie in one plane
+_FLAT = 0.2  # um; beads that spread by less than this lie in one plane, tilted or not
 
 
 class BeadRegistration(Estimator):
@@ -71,11 +71,6 @@ class BeadRegistration(Estimator):
         self, stack: StackSample, beads: Mapping[int, np.ndarray], to: int, c: int, model: Model
     ) -> PointMatch:
         names, reach = stack.spec.channels, max(_REACH, *stack.spec.voxel_size)
-        if model == "affine" and min(np.ptp(beads[k], axis=0).min() for k in (to, c)) < _FLAT:
-            raise GeometryError(
-                "The beads lie in one plane, which leaves an affine transform open",
-                hint="Choose similarity, or record beads at several depths",
-            )
         match = match_points(beads[c], beads[to], model, reach)
         fewest = max(FEWEST, SAMPLE[model] + 1, _SHARE * min(len(beads[c]), len(beads[to])))
         if match is None or len(match.pairs) < fewest:
@@ -84,4 +79,15 @@ class BeadRegistration(Estimator):
                 f"among the {len(beads[to])} of {names[to]}",
                 hint="Check that both show the same beads at this time point",
             )
+        if model == "affine" and _depth(beads[c][match.pairs[:, 0]]) < _FLAT:
+            raise GeometryError(
+                "The beads lie in one plane, which leaves an affine transform open",
+                hint="Choose similarity, or record beads at several depths",
+            )
         return match
+
+
+def _depth(points: np.ndarray) -> float:
+    """Standard deviation of points (n, 3) across the plane that fits them best."""
+    singular = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    return float(singular[-1] / np.sqrt(len(points)))

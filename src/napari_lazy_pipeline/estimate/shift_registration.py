@@ -18,6 +18,9 @@ from napari_lazy_pipeline.estimate._phase_correlation import ImageShift, find_sh
 
 # Noise reaches 6 robust spreads.
 _CLEAR = 8.0
+# Structures that repeat, or go on along an axis, and the few that chance lays on each other, fit
+# elsewhere nearly as well.
+_AHEAD = 2.0
 
 
 class ShiftRegistration(Estimator):
@@ -41,7 +44,7 @@ class ShiftRegistration(Estimator):
         matrices, words = {names[reference]: np.eye(4)[:3].tolist()}, []
         for c in others:
             shift = volume_shift(views[c], views[reference])
-            if shift.deviations < _CLEAR:
+            if shift.deviations < _CLEAR or shift.ahead.min() < _AHEAD:
                 raise GeometryError(
                     f"Channels {names[c]} and {names[reference]} have too little in common at time "
                     f"point {stack.t} to tell a shift",
@@ -70,4 +73,5 @@ def volume_shift(moving: tuple[np.ndarray, ...], reference: tuple[np.ndarray, ..
     flat, *sides = (find_shift(a, b) for a, b in zip(moving, reference, strict=True))
     side = max(sides, key=lambda shift: shift.deviations)
     distance = np.array([side.distance[0], *flat.distance])
-    return ImageShift(distance, min(flat.deviations, side.deviations))
+    ahead = np.array([side.ahead[0], *flat.ahead])
+    return ImageShift(distance, min(flat.deviations, side.deviations), ahead)

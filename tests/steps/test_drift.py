@@ -241,6 +241,32 @@ def test_a_walk_is_sure_from_four_time_points_on() -> None:
     assert "Unsure" in estimated(Stack.from_array(sample.data[:3], VOXEL))[1].sentence
 
 
+@pytest.mark.parametrize("peak", [0, 800, 5000])
+def test_a_bright_object_that_moves_alone_is_not_surely_the_sample(peak: float) -> None:
+    generator, (z, y, x) = np.random.default_rng(0), np.indices((20, 96, 96))
+    texture = ndimage.gaussian_filter(generator.normal(size=z.shape), 2)
+    sample = 60 * (texture / texture.std()).clip(0)
+    volumes = []
+    for t in range(6):
+        object_ = np.exp(-((y - 15 - 6 * t) ** 2 + (x - 20 - 8 * t) ** 2 + 4 * (z - 10) ** 2) / 18)
+        volumes.append(generator.poisson(sample + peak * object_ + 100))
+    found = estimated(Stack.from_array(np.stack(volumes).astype("uint16")[:, None], VOXEL))[1]
+    assert ("Unsure: the brightest objects move" in found.sentence) == bool(peak)
+
+
+@pytest.mark.parametrize("planes", [5, 16])
+def test_few_planes_tell_nothing_about_z(planes: int) -> None:
+    generator = np.random.default_rng(0)
+    texture = ndimage.gaussian_filter(generator.normal(size=(40, 96, 96)), (1.5, 2, 2))
+    sample = 60 * (texture / texture.std()).clip(0)
+    volumes = [sample[14 - t : 14 - t + planes] for t in range(4)]
+    data = generator.poisson(np.stack(volumes) + 100).astype("uint16")[:, None]
+    way, found = estimated(Stack.from_array(data, VOXEL))
+    few = planes == 5
+    assert (f"Not measured along z: {planes} planes are too few" in found.sentence) == few
+    np.testing.assert_allclose(way[:, 0], np.zeros(4) if few else range(4), atol=0.5)
+
+
 def test_groups_that_nothing_links_are_not_one_way() -> None:
     """Two bad time points in a row, the first one bad: the larger group counts, no NaN."""
     sample = MovingSample(seed=3, times=9, bad=(0, 3, 4))

@@ -16,12 +16,14 @@ from napari_lazy_pipeline.image import Shape
 
 _BAND = (1.0, 8.0)  # sigmas of the Gaussians whose difference is detail [voxel]
 _PLANES = 8  # of a volume in which a pattern can be told from the sample
+_DEEP = 12  # planes; in fewer, most of what moves along z leaves the volume
 _LARGEST = 512  # pixels along an axis of a projection: larger ones are binned
 _BEFORE = (1, 2)  # time points back that each is compared with, besides the first
 _ALIKE = 0.65  # of the usual likeness; a time point that is less like all others is bad
 _LEAST = 0.45  # likeness that two pictures of noise do not reach
 _CONFIRMED = 1.0  # voxel; so near to the rest are comparisons that agree with them
 _SURE, _FEWEST = 0.7, 2  # part and number of the comparisons that confirm a way that is sure
+_ONE = ". Unsure: the brightest objects move without the rest"
 _ROUNDS = 20  # of the robust fit
 _TOLERANCE = 0.25  # voxel; differences beyond it count less and less
 
@@ -45,8 +47,13 @@ class Drift(Estimator):
                 "There is one time point", hint="Drift needs two or more: open a time series"
             )
         voxel = stack.spec.voxel_size  # refused here, before anything is read, while it is unknown
-        links, bad = _links(stack)
-        way, bad, doubt = _positions(stack.spec.times, links, bad)
+        links, even, blank = _links(stack)
+        way, bad, doubt = _positions(stack.spec.times, links, blank)
+        doubt = doubt or _contradicted(way, bad, even, blank)
+        planes = stack.spec.shape[0]
+        if 1 < planes < _DEEP:
+            way[:, 0] = 0.0
+            doubt += f". Not measured along z: {planes} planes are too few"
         way *= np.multiply(_bins(stack.spec.shape), voxel)
         drift = np.round(way, 4) + 0.0
         largest = float(np.linalg.norm(drift, axis=1).max())
@@ -68,17 +75,24 @@ class _Link:
     likeness: float
 
 
-def _links(stack: StackSample) -> tuple[list[_Link], list[int]]:
-    """Compare each time point with others; also those that cannot be read, or are blank."""
+def _links(stack: StackSample) -> tuple[list[_Link], list[_Link], list[int]]:
+    """Compare each time point with others; also those that cannot be read, or are blank.
+
+    The second ones are of the same details, all of them as bright as the usual ones are.
+    """
     kept: dict[int, list[np.ndarray]] = {}
-    links, bad, reference = list[_Link](), list[int](), None
+    links, even, bad, reference = list[_Link](), list[_Link](), list[int](), None
     for t in range(stack.spec.times):
         views = _views(stack, t)
         if views is None:
             bad.append(t)
         else:
             kept = {k: one for k, one in kept.items() if k == reference or t - k <= max(_BEFORE)}
-            links += [_Link(k, t, *_movement(one, views)) for k, one in kept.items()]
+            for k, one in kept.items():
+                links.append(_Link(k, t, *_movement(one, views)))
+                even.append(
+                    _Link(k, t, *_movement(*([*map(_even, seen)] for seen in (one, views))))
+                )
             kept[t] = views
             reference = t if reference is None else reference
         stack.advance((t + 1) / stack.spec.times)
@@ -87,7 +101,7 @@ def _links(stack: StackSample) -> tuple[list[_Link], list[int]]:
             f"Channel {stack.spec.channels[stack.c]} shows nothing at any time point",
             hint="Show another channel, or estimate after other steps",
         )
-    return links, bad
+    return links, even, bad
 
 
 def _views(stack: StackSample, t: int) -> list[np.ndarray] | None:
@@ -135,6 +149,12 @@ def _detail(image: np.ndarray) -> np.ndarray:
     )
     detail = np.asarray(fine - coarse)
     return np.where(np.abs(detail).max() > 1e-6 * np.abs(image).max(), detail, 0.0)
+
+
+def _even(detail: np.ndarray) -> np.ndarray:
+    """Detail cut off at what a quarter of it reaches: no object outweighs the others."""
+    most = np.percentile(np.abs(detail), 75)
+    return detail.clip(-most, most)
 
 
 def _movement(before: list[np.ndarray], after: list[np.ndarray]) -> tuple[np.ndarray, float]:
@@ -229,6 +249,17 @@ def _positions(times: int, links: list[_Link], bad: list[int]) -> tuple[np.ndarr
     every = np.arange(times)
     way = np.stack([np.interp(every, known, found[:, axis]) for axis in range(3)], axis=1)
     return way - way[0], sorted({*range(times)} - {*known.tolist()}), doubt
+
+
+def _contradicted(way: np.ndarray, bad: list[int], even: list[_Link], blank: list[int]) -> str:
+    """Say that the sample does not move as its brightest objects do; empty: it does."""
+    try:
+        other, worse, _ = _positions(len(way), even, blank)
+    except GeometryError:
+        return _ONE
+    both = sorted({*range(len(way))} - {*bad} - {*worse})
+    off = np.linalg.norm(way[both] - other[both], axis=1)
+    return _ONE if off.max(initial=0.0) > _CONFIRMED else ""
 
 
 def _connected(known: np.ndarray, links: list[_Link]) -> tuple[np.ndarray, list[_Link]]:

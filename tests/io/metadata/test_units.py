@@ -136,3 +136,13 @@ def test_scales_and_translations_of_both_levels_of_ome_zarr() -> None:
     }  # fmt: skip
     claims, place = placement(image, "zyx")
     assert claims.voxel_size == (0.0005, 0.001, 0.002) and place == (0.0085, 0, 0)
+
+
+def test_an_image_of_ome_zarr_without_z_keeps_its_place() -> None:
+    of_array = [
+        {"type": "scale", "scale": [0.1, 0.1]}, {"type": "translation", "translation": [5, 6]}
+    ]  # fmt: skip
+    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"]
+    image = {"axes": axes, "datasets": [{"coordinateTransformations": of_array}]}
+    claims, place = placement(image, "yx")
+    assert claims.voxel_size == (None, 0.1, 0.1) and place == (0, 5, 6)

@@ -52,12 +52,13 @@ def placement(image: Mapping[str, Any], axes: str) -> tuple[MetadataClaims, Trip
     if bare:
         note = f"OME-Zarr states a scale of {' x '.join(bare)} without a unit: it is not used"
         claims = replace(claims, notes=(note,))
-    if None in claims.voxel_size:
+    sizes = dict(zip("zyx", claims.voxel_size, strict=True))
+    if any(sizes[a] is None for a in "zyx" if a in steps):
         return claims, _ORIGIN  # then a position is in voxels, whatever the unit
     # Along an axis that runs backwards, voxel 0 is the last one of those who wrote it.
     starts = dict(zip(axes, np.where(scale < 0, 0, start).tolist(), strict=True))
     factors = {a: micrometres(1, units.get(a) or "") or 0.0 for a in "zyx"}
-    z, y, x = (round(starts[a] * factors[a], 9) for a in "zyx")
+    z, y, x = (round(starts.get(a, 0.0) * factors[a], 9) for a in "zyx")
     return claims, (z, y, x)
 
 

@@ -28,4 +28,4 @@ def recorded(volume: VolumeSpec) -> np.ndarray:
         # Within a voxel of the rim it is made of blanks, too; few planes are all rim.
         rim = min(float(np.abs(step).sum()), 0.25)
         known &= (part >= rim) & (part <= 1 - rim)
-    return known
+    return known if known.any() else ~known

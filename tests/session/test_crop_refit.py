@@ -114,3 +114,12 @@ def test_another_file_of_the_same_folder_may_have_another_shape(tmp_path: Path) 
     session.set_pipeline(Pipeline([Deskew(), Crop(z=(2, 11))]))
     session.show(inspect_folder(tmp_path, "b.tif"))
     assert not crop(session).enabled, "11 planes of 6 there are not"
+
+
+def test_a_crop_that_an_undo_brings_back_fits_other_data(session: Session, tmp_path: Path) -> None:
+    session.set_pipeline(Pipeline([Deskew()]))
+    session.show(inspect_folder(write_raw(tmp_path / "small", shape=(12, 8, 12))))
+    session.state(**ALL)
+    session.undo()  # what was stated
+    session.undo()
+    assert len(session.pipeline.steps) == 2 and not crop(session).enabled

@@ -30,6 +30,7 @@ from napari_lazy_pipeline.steps import (
     SubtractBackground,
 )
 from napari_lazy_pipeline.steps._registry import step_types
+from stacks import write_raw
 
 DESKEW = next(i for i, step in enumerate(default_pipeline().steps) if step.kind == "deskew")
 
@@ -559,3 +560,21 @@ def test_choosing_an_engine_gives_those_that_failed_another_chance(name: str) ->
     fallback.reason = "It failed 2 times"
     Session().set_engine(name)
     assert fallback.reason is None
+
+
+def test_steps_and_what_is_stated_by_one_gesture_are_undone_together(tmp_path: Path) -> None:
+    """A tile of a table is one edit: an angle that is stated of the data, and a background."""
+    session = Session()
+    session.show(inspect_folder(write_raw(tmp_path / "cell")), MetadataOverrides(**STATED))
+    session.set_pipeline(Pipeline([SubtractBackground(value=110), Deskew()]))
+    before, gesture = (session.pipeline, session.overrides), object()
+    session.edit_step(1, session.shown_step(1).replace(angle=40.0), gesture)
+    session.edit_step(0, SubtractBackground(value=105), gesture)
+    after = session.pipeline, session.overrides
+    session.undo()
+    assert (session.pipeline, session.overrides) == before
+    session.redo()
+    assert (session.pipeline, session.overrides) == after
+
+
+STATED: Any = {"voxel_size": (1.0, 1.0, 1.0), "angle": 31.5, "step": "stage"}

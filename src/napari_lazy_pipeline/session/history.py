@@ -72,6 +72,9 @@ class History:
             # The hand is back where it began: there is nothing to undo.
             self.past.pop()
             self._gesture = None
+        else:
+            first = {name: one for name, one in vars(self.past[-1]).items() if one is not None}
+            self.past[-1] = replace(before, **first)
 
     def undo(self, now: Edit) -> Edit | None:
         """Return what to go back to; None if there is nothing to undo."""

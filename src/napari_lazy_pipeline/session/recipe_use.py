@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from napari_lazy_pipeline.compute import Pipeline
@@ -13,7 +14,7 @@ from napari_lazy_pipeline.image.spec import UNKNOWN
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides
 from napari_lazy_pipeline.session.crop_refit import refitted
 from napari_lazy_pipeline.session.recipe import Recipe
-from napari_lazy_pipeline.session.recipe_numbers import of_elsewhere
+from napari_lazy_pipeline.session.recipe_numbers import of_elsewhere, same_folder
 from napari_lazy_pipeline.session.recipe_source import NUMBERED, Source
 
 
@@ -72,9 +73,15 @@ class RecipeUse:
 
 
 def for_folder(recipe: Recipe | None, folder_info: FolderInfo) -> tuple[Recipe | None, str]:
-    """A recipe for its folder, which is about to be shown, and what is to be said of it."""
-    if recipe is None:
+    """A recipe for its folder, which is about to be shown, and what is to be said of it.
+
+    If it is another folder, somebody was faster than the recipe, which is for none then.
+    """
+    if recipe is None or recipe.source is None:
         return None, ""
+    own = Path(recipe.source.folder)
+    if not any(same_folder(folder_info.folder, str(one)) for one in (own, own.parent)):
+        return None, f"The recipe is not used: its folder is {own}. Load it again for this one"
     return _renumbered(recipe, MetadataOverrides().stack(folder_info))
 
 

@@ -15,7 +15,7 @@ from napari_lazy_pipeline.image.renumbering import is_same
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
-from napari_lazy_pipeline.session.crop_refit import CropFit, crops_of
+from napari_lazy_pipeline.session.crop_refit import CropFit, crops_of, refitted
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.history import Edit, History, until_in
 from napari_lazy_pipeline.session.linked_steps import shown_step, split_edit
@@ -97,18 +97,20 @@ class Session:
         same = was is not None and was.folder == folder_info.folder
         overrides = overrides or (self.overrides if same else MetadataOverrides())
         overrides = overrides.fitting(folder_info)
-        stack = overrides.stack(folder_info)
+        spec = (stack := overrides.stack(folder_info)).stack_spec
         # Whatever cannot be is refused before anything changes.
         made_for, before = self._crops_made_for, self.stack.stack_spec if self.stack else None
-        if before is not None and not (same and before.shape == stack.spec.shape):
+        if before is not None and not (same and before.shape == spec.shape):
             made_for = made_for or before
         moved = RenumberedSteps.reopened(self.plan, self.folder_info, folder_info)
-        fit = CropFit.of(moved.pipeline if moved else self.pipeline, made_for, stack.stack_spec)
+        fit = CropFit.of(moved.pipeline if moved else self.pipeline, made_for, spec)
         stated = overrides.against(folder_info, was if same else None)
         self._tables.note(self.pipeline, was)
         said = [stated, moved.sentence if moved else "", *fit.sentences]
         self.stack, self.overrides, self.folder_info = stack, overrides, folder_info
         self._crops_made_for = fit.made_for
+        if made_for is not None and fit.made_for is None:  # crops that an undo brings back, too
+            self._history.replace_pipelines(lambda one: refitted(one, made_for, spec)[0])
         if was is None or was.place[:2] != folder_info.place[:2]:
             self._history.forget_overrides()
         if was is None or was.place != folder_info.place:

@@ -142,3 +142,13 @@ def test_time_points_are_left_out_while_a_later_one_is_on_screen(
         viewer.dims.set_current_step(0, 2)
         settle(opened)
         assert check_pixels(opened)
+
+
+def test_a_channel_that_new_steps_leave_out_asks_them_for_nothing(
+    opened: Any, settle: Settle
+) -> None:
+    """napari slices a layer once more while that of another channel goes before it."""
+    screen, session = opened.layers.screen, opened.session
+    screen.source = session.source_of(Pipeline([made("select", channels="488")]))
+    opened.viewer.dims.set_current_step(0, 1)
+    assert not opened.layers._policy._requests.keys() & {1}

@@ -516,3 +516,21 @@ def drop_on(widget: QWidget, paths: list[Path]) -> None:
     QApplication.sendEvent(widget, entered)
     assert entered.isAccepted()
     QApplication.sendEvent(widget, QDropEvent(QPointF(at), *how))
+
+
+def test_a_recipe_is_not_for_a_folder_that_is_opened_instead(
+    dock: Any, settle: Callable[[Any], None], raw_folder: Path, tmp_path: Path
+) -> None:
+    from napari_lazy_pipeline import Pipeline, open_stack
+    from napari_lazy_pipeline.steps import SubtractBackground
+
+    stack = open_stack(raw_folder, voxel_size=(0.4, 0.2, 0.2))
+    pipeline = Pipeline(steps=(SubtractBackground(value=123.0),))
+    Recipe(source=stack, pipeline=pipeline).save(tmp_path / "r.yaml")  # type: ignore[arg-type]
+    dock.save.load(tmp_path / "r.yaml")
+    dock.open_folder(write_raw(tmp_path / "other"))
+    settle(dock)
+    assert dock.session.stack.source.folder == str(tmp_path / "other")
+    assert dock.session.pipeline != pipeline
+    assert dock.session.stack.voxel_size == (1.0, 1.0, 1.0), "as it was stated of this one"
+    assert f"The recipe is not used: its folder is {raw_folder}" in dock.foot.remark.text()

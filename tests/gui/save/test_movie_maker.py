@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
+from napari_lazy_pipeline import Pipeline
 from napari_lazy_pipeline.exports import movie
+from napari_lazy_pipeline.steps import Select
 
 pytestmark = pytest.mark.gui
 pytest.importorskip("PIL", reason="GIF and time stamps need pillow")
@@ -103,3 +105,13 @@ def test_a_dock_that_is_closed_leaves_nothing_of_a_movie(
     go_on.set()
     thread.join(20)
     assert not thread.is_alive() and list(folder.iterdir()) == []
+
+
+def test_a_movie_waits_for_the_picture_it_has_its_colours_from(
+    opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, maker = tmp_path / "cell.gif", opened.save.movie
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
+    opened.session.set_pipeline(Pipeline([Select(channels="560")]))
+    maker.button.click()
+    assert "Wait for the picture" in maker.said.text() and not maker.task.busy

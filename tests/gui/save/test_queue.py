@@ -501,3 +501,22 @@ def test_rows_that_stay_are_not_made_again(panel: Any, tmp_path: Path, qtbot: An
     queue.show_jobs()
     assert [shown.job for shown in queue.rows] == queue.queue.jobs
     assert [queue._rows.indexOf(shown) for shown in queue.rows] == [0, 1, 2, 3, 4]
+
+
+def test_steps_edited_while_others_run_are_run_next_time_only(
+    panel: Any, opened: Any, choose: Any, gate: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    choose(write_raw(tmp_path / "cell6", times=1))
+    click(qtbot, panel.list.add_folder)
+    click(qtbot, panel.start)
+    for _ in range(6):
+        gate.release()
+    qtbot.waitUntil(lambda: panel.list.rows[1].job.state == "running", timeout=TIMEOUT)
+    edit(opened, "subtract_background", value=50.0)
+    qtbot.wait(400)  # the estimate is made anew meanwhile
+    for _ in range(8):
+        gate.release()
+    ended(qtbot, panel)
+    qtbot.waitUntil(lambda: states(panel)[0][1] == "Waiting", timeout=TIMEOUT)
+    assert states(panel)[1][1] == "Done, 2 written"
+    assert len([path for path in tmp_path.glob("cell*_processed*") if path.is_dir()]) == 2

@@ -19,7 +19,15 @@ from dock_helpers import edit, expected, on_screen, view_state
 from napari_lazy_pipeline._gui.side_by_side.state_button import StateButton
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.session.state import State
-from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, step_types
+from napari_lazy_pipeline.steps import (
+    Crop,
+    Deconvolve,
+    Deskew,
+    Select,
+    Step,
+    SubtractBackground,
+    step_types,
+)
 
 Settle = Callable[[Any], None]
 
@@ -403,3 +411,41 @@ def test_a_state_that_cannot_be_is_said(edited: Any, qtbot: Any) -> None:
     wait(edited, qtbot)
     assert not edited.other_state.shown and "Crop does not fit" in edited.status.text()
     edited.other_state.hold(False)
+
+
+def test_it_is_gone_once_time_points_have_other_numbers(edited: Any, settle: Settle) -> None:
+    """Its steps would be those of other time points, under the same name."""
+    session, other = edited.session, edited.other_state
+    session.set_pipeline(Pipeline([Select(times=(1, 2))]))
+    session.set_pipeline(Pipeline([Select(times=(1, 2)), SubtractBackground(value=5.0)]))
+    settle(edited)
+    other.hold(True)
+    other.hold(False)
+    assert other.state.pipeline.steps == (Select(times=(1, 2)),)
+    session.grow(session.folder_info.source)
+    assert other.state is not None
+    session.grow(session.folder_info.source, shifted=True)
+    assert other.state is None
+
+
+@pytest.mark.parametrize(
+    ("step", "t", "z"),
+    [(Select(times=(2, 0)), 2, 4), (Crop(z=(6, 8)), 0, 6)],
+    ids=["time", "plane"],
+)
+def test_it_is_of_what_is_on_screen_where_an_edit_stopped_the_sliders(
+    opened: Any, settle: Settle, qtbot: Any, step: Step, t: int, z: int
+) -> None:
+    opened.viewer.dims.set_current_step(1, 4)
+    opened.session.set_pipeline(Pipeline([step]))
+    settle(opened)
+    raw = opened.session.stack.source.read(t, 0)[z]
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), raw)
+    opened.other_state.choose(State(Pipeline()), "Raw")
+    opened.other_state.hold(True)
+    qtbot.waitUntil(lambda: opened.other_state.shown, timeout=60_000)
+    wait(opened, qtbot)
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), raw)
+    opened.other_state.hold(False)
+    settle(opened)
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), raw)

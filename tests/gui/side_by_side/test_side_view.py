@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from qtpy.QtWidgets import QApplication
 from dock_helpers import card, edit, view_state
 from napari_lazy_pipeline._gui.side_by_side.tile_picture import ChannelLook
 from napari_lazy_pipeline.compute import Pipeline
-from napari_lazy_pipeline.steps import Deskew
+from napari_lazy_pipeline.steps import Deskew, Select
+from stacks import write_raw
 
 Settle = Callable[[Any], None]
 
@@ -123,3 +125,20 @@ def test_steps_that_do_not_fit_leave_the_last_picture(side: Any, qtbot: Any) -> 
     wait(side, qtbot)
     assert card(side, "crop").error.text()
     np.testing.assert_array_equal(seen(side), before)
+
+
+def test_of_other_data_that_a_step_does_not_fit_it_shows_what_the_layers_do(
+    side: Any, qtbot: Any, settle: Settle, tmp_path: Path
+) -> None:
+    session = side.session
+    session.set_pipeline(Pipeline([Select(channels="560")]))
+    settle(side)
+    wait(side, qtbot)
+    side.open_folder(write_raw(tmp_path / "one", channels=1))
+    settle(side)
+    wait(side, qtbot)
+    (layer,), label = side.layers.layers, side.side_view.view.tiles[0].label
+    assert layer.name.endswith("[raw]")
+    row = session.stack.source.read(0, 0)[:, int(label.removeprefix("x-z at y = "))]
+    colours = (ChannelLook.of(0, layer).paint(row).clip(0, 1) * 255).astype(np.uint8)
+    np.testing.assert_array_equal(seen(side), colours)

@@ -18,6 +18,7 @@ from napari_lazy_pipeline._gui.side_by_side.step_overlay import StepOverlay
 from napari_lazy_pipeline._gui.tools.registration_panel import RegistrationPanel
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.steps import Crop, RegisterChannels, Select
+from stacks import write_raw
 
 SHIFTED = [[1, 0, 0, 0], [0, 1, 0, -2], [0, 0, 1, 3]]  # um, of voxels of 1 um
 
@@ -133,3 +134,28 @@ def test_after_a_selection_transforms_are_saved_of_the_channel_that_they_lead_to
     assert not (tmp_path / "1.json").exists()
     error = part(registered, RegistrationPanel).error.text()
     assert error.startswith("All channels are moved")
+
+
+@pytest.mark.parametrize("end", ["off", "other data", "closed"])
+def test_colours_that_are_lent_are_nobodys_choice(
+    registered: Any, settle: Callable[[Any], None], tmp_path: Path, end: str
+) -> None:
+    chosen, session = ("cyan", "red"), registered.session
+    for layer, colour in zip(registered.layers.layers, chosen, strict=True):
+        layer.colormap = colour
+    overlay = part(registered, StepOverlay).overlay
+    overlay.setChecked(True)
+    layers = registered.layers.layers
+    assert [layer.colormap.name for layer in layers] == ["green", "magenta"]
+    assert session.colours == session.recipe().source.channel_colours == chosen
+    if end == "off":
+        overlay.setChecked(False)
+    elif end == "closed":
+        registered.shut_down()
+    else:
+        registered.open_folder(write_raw(tmp_path / "other"))
+        settle(registered)
+        assert not overlay.isChecked() and session.colours == ()
+        chosen = ("green", "magenta")
+    assert [layer.colormap.name for layer in registered.layers.layers] == list(chosen)
+    assert end == "other data" or session.colours == chosen

@@ -75,6 +75,8 @@ class ChannelsPanel(QWidget):
         """Store a colour for recipes and later layers; one without a name is the usual one."""
         if not self.rows[channel].follows(self._layers.screen.layer_of_recorded(channel)):
             return  # the layer shows another channel now
+        if self._layers.screen.lent:
+            return
         session, several = self._session, len(self.rows) > 1
         colours = [chosen(c, several, session.colours) for c in range(len(self.rows))]
         colours[channel] = colour if is_colour(colour) else chosen(channel, several, ())

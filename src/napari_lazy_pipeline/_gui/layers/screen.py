@@ -168,6 +168,16 @@ class Screen:
     looks: dict[int | str, Looks] = field(default_factory=dict)  # of layers that went, by `key`
     # Makes the pictures that should be on screen; those that are there may be older.
     source: PipelineSource | None = None
+    lent: bool = False  # looks are being changed, and are nobody's choice
+
+    @contextmanager
+    def lending(self) -> Iterator[None]:
+        """Within, layers get looks for a moment, or those back that they had."""
+        self.lent = True
+        try:
+            yield
+        finally:
+            self.lent = False
 
     def take(self, channel: int) -> Any:
         """Forget the layer of a channel, but not how it looks; the layer."""

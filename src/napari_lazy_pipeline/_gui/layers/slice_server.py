@@ -109,12 +109,13 @@ class SliceServer:
         if entry is not None and entry.has_failed(source, t):
             return RenderRequest(channel, t, source, plane).blank()
         picture = self.available(channel, source, t, plane)
-        if not self._position.swapping and current is not None:
+        stays = current is not None and channel < current.sizes[1]  # else its layer is about to go
+        if current is not None and stays and not self._position.swapping:
             if picture is None or current is not source or self._moved(channel, t):
                 newer = plane is not None and current is not source
-                wanted = self._position.plane_of(current) if newer else plane
                 there = current.plan.time_point(source.plan.origin(t, 0)[0])
-                self.request(channel, current, there, wanted)
+                at = self._position.plane_of(current) if newer else plane
+                self.request(channel, current, there, at)
             elif entry is not None:
                 entry.picture, entry.failed = picture, None
         return _pixels_of(picture or (entry.picture if entry else None), plane, source)

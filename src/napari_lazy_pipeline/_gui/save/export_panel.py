@@ -206,7 +206,7 @@ class ExportPanel(QWidget):
 
     def _forget_end(self, plan: ExportPlan) -> None:
         """Let the open data wait again once the steps are others than those that were run."""
-        job = self.list.current
+        job = None if self.exporter.busy else self.list.current
         if job is None or job.view is None or job.state not in ("done", "failed"):
             return
         if job.view.source.token != plan.view.source.token:
@@ -286,6 +286,7 @@ class ExportPanel(QWidget):
 
     def _on_end(self, *_: object) -> None:
         """Show what became of all jobs."""
+        self._check_soon()  # steps may have been edited meanwhile
         jobs = self.list.queue.jobs
         self.list.show_jobs()
         self.state.say(summary(jobs))

@@ -58,6 +58,9 @@ class MovieMaker(QWidget):
         if not self._layers.screen.visible:
             self._show_end("No channel is visible: show one first")
             return
+        if not self._layers.up_to_date:
+            self._show_end("Wait for the picture: the movie has its colours and contrast")
+            return
         pipeline = maxima(Pipeline(session.pipeline.steps[: session.until]))
         engine, (contrast, colours) = session.engine, self._look()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -29,6 +29,7 @@ class OtherState(QObject):
     """
 
     reported = Signal(str)  # what is shown, or why it is not
+    ended = Signal()  # other data are open, or the dock is closed
 
     def __init__(self, viewer: Any, layers: Layers) -> None:
         super().__init__()
@@ -48,7 +49,7 @@ class OtherState(QObject):
         self._events.changed.connect(self._on_moved)
         layers.rendered.connect(self._on_moved)
         self.session.stack_changed.connect(self._on_stack)
-        self.session.stack_grown.connect(self._on_edit)
+        self.session.stack_grown.connect(self._on_grown)
         self.session.plan_changed.connect(self._on_edit)
         self.session.view_changed.connect(self._on_edit)
         viewer.bind_key(KEY, self._while_pressed, overwrite=True)
@@ -73,6 +74,8 @@ class OtherState(QObject):
             self.choose(state, f"Before: {text}" if text else "Raw")
         self.held = on
         if on:
+            if not self.shown:
+                self.layers.position.stay()
             self._prepare()
         elif self.shown:
             self._show_present()
@@ -85,12 +88,13 @@ class OtherState(QObject):
 
     def close(self) -> None:
         """The dock is closed."""
+        self.ended.emit()
         self.hold(False)
         self.choose(None)
         self._timer.stop()
         self.layers.rendered.disconnect(self._on_moved)
         self.session.stack_changed.disconnect(self._on_stack)
-        self.session.stack_grown.disconnect(self._on_edit)
+        self.session.stack_grown.disconnect(self._on_grown)
         self.session.plan_changed.disconnect(self._on_edit)
         self.session.view_changed.disconnect(self._on_edit)
         self._viewer.bind_key(KEY, None)
@@ -102,8 +106,16 @@ class OtherState(QObject):
 
     def _on_stack(self, _: object) -> None:
         """Of other data, the steps of before are no state."""
+        self.ended.emit()
         self.hold(False)
         self.choose(None)
+
+    def _on_grown(self, recorded: Callable[[int], int] | None) -> None:
+        """Once time points have other numbers, its steps are those of others."""
+        self._on_edit()
+        if recorded is not None and self.state is not None:
+            self.choose(None)
+            self.reported.emit("B is gone: the time points have other numbers now")
 
     def _on_edit(self, *_: object) -> None:
         """What is edited is the present, so it is shown."""

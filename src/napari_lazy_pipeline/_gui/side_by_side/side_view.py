@@ -103,8 +103,10 @@ class SideView(QObject):
             return
         try:
             source = self.session.source()
-        except StepError:
-            return  # its card says why it does not fit; the last picture stays
+        except StepError:  # its card says why it does not fit
+            if self._layers.screen.source is None:
+                return
+            source = self._layers.screen.source
         region = ViewRegion.from_side(self._viewer, self.session.scan)
         t, _ = self._layers.position.place_of(source)
         box = region.box(source, self._layers.position)

@@ -34,11 +34,20 @@ class StepOverlay(QWidget):
         self.without = push_button("Hold: before", tooltip)
         row(self.overlay, self.without, parent=self)
         self.overlay.toggled.connect(self._on_overlay)
+        other_state.ended.connect(self._on_end)
         self.without.pressed.connect(self._on_pressed)
         self.without.released.connect(lambda: other_state.hold(False))
         step.follow(self, self._on_edit)
 
+    def _on_end(self) -> None:
+        """The colours are those of these data, and of this dock."""
+        self.overlay.setChecked(False)
+
     def _on_overlay(self, on: bool) -> None:
+        with self._layers.screen.lending():
+            self._lend(on)
+
+    def _lend(self, on: bool) -> None:
         self._restore()
         source, step = self._layers.screen.source, self._step.step
         if not on or source is None or step is None:
@@ -55,7 +64,7 @@ class StepOverlay(QWidget):
     def _on_edit(self, *_: object) -> None:
         """Without the step there is no button to have the colours back."""
         if self._step.index is None:
-            self._restore()
+            self._on_overlay(False)
 
     def _restore(self) -> None:
         """Give layers the colours back that they had."""

@@ -90,6 +90,8 @@ class ValueTrial(QObject):
 
     def take(self, index: int) -> None:
         """Make the values of a tile those of the steps, as one edit."""
+        if index >= len(self._steps):
+            return  # the values that are entered make no tiles
         steps, fields, gesture = self._steps[index], self._fields, object()
         self.close()
         for place in dict.fromkeys(field.parameter.index for field in fields):
@@ -150,6 +152,7 @@ class ValueTrial(QObject):
             self._check_count(len(steps))
         except (ValueError, LazyPipelineError) as error:
             self.panel.error.say(str(error))
+            self._steps = []  # they may be of other steps than the present ones
             return
         self.panel.error.say("")
         self._steps = steps

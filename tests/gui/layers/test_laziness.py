@@ -42,6 +42,7 @@ def test_the_first_picture_costs_exactly_one_plane(
 def test_the_first_picture_costs_exactly_one_volume_if_a_step_needs_it(
     dock: Any, settle: Callable[[Any], None], tmp_path: Path, calls: Counter[str]
 ) -> None:
+    dock.session.set_quality("full")  # a busy computer would make a preview, too
     edit(dock, "rotate")
     dock.open_folder(write_raw(tmp_path / "one", times=9, channels=1))
     settle(dock)
@@ -325,6 +326,7 @@ def test_what_is_larger_than_the_cache_is_computed_once(
     dock: Any, settle: Callable[[Any], None], tmp_path: Path, calls: Counter[str], flat: bool
 ) -> None:
     """A plane is made once for each visit, a volume once for all of its planes."""
+    dock.session.set_quality("full")
     dock.session.cache.limit = 10
     edit(dock, "deskew" if flat else "rotate")
     dock.open_folder(write_raw(tmp_path / "one", times=2, channels=1))

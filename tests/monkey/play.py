@@ -77,8 +77,9 @@ def main() -> None:
     scene.end()
     scene.try_to(scene.as_at_the_start)
     grown, more = _memory() - memory, (_alive() - alive).most_common(30)
-    if not options.bare and untouched(scene.folders[1:]) != raw:
-        scene.note("the raw folder was written to")
+    now = {} if options.bare else untouched(scene.folders[1:])
+    if written := sorted(f for f in {*raw, *now} if raw.get(f) != now.get(f)):
+        scene.note("the raw folder was written to", "\n".join(written))
     scene.try_to(scene.close)
     while preparation.is_running():  # it writes into the folder, which is about to be removed
         time.sleep(0.1)

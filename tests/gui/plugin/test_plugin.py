@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -473,8 +474,16 @@ def test_files_that_are_dropped_together_are_one_stack(
     qtbot: Any,
     held: bool,
 ) -> None:
-    """A file between them that was not dropped does not come along."""
+    """A file between them that was not dropped does not come along; each takes its time."""
+    from napari_lazy_pipeline._gui.plugin import folder_reader
     from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
+
+    def slowly(self: Any, path: str) -> None:
+        add(self, path)
+        sleep(0.2)
+
+    add = folder_reader._DroppedFiles.add
+    monkeypatch.setattr(folder_reader._DroppedFiles, "add", slowly)
 
     folder = write_raw(tmp_path / "dropped", times=4, channels=1)
     names = sorted(path.name for path in folder.glob("*.tif"))
@@ -507,6 +516,7 @@ def test_files_that_are_dropped_together_are_one_stack(
 def drop_on(widget: QWidget, paths: list[Path]) -> None:
     """Drag files over a widget and let them go, as a file manager does."""
     mime = QMimeData()
+    mime.setParent(widget)
     mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     at = widget.rect().center()
     how = (
@@ -515,7 +525,7 @@ def drop_on(widget: QWidget, paths: list[Path]) -> None:
     entered = QDragEnterEvent(at, *how)
     QApplication.sendEvent(widget, entered)
     assert entered.isAccepted()
-    QApplication.sendEvent(widget, QDropEvent(QPointF(at), *how))
+    QApplication.postEvent(widget, QDropEvent(QPointF(at), *how))  # from the event loop
 
 
 def test_a_recipe_is_not_for_a_folder_that_is_opened_instead(

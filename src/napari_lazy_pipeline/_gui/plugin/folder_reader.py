@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari.utils.notifications import show_warning
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog
 
 from napari_lazy_pipeline.io.ome_set import COMPANION, is_companion
@@ -24,7 +24,6 @@ Reader = Callable[[Any], list[Any]]
 # Pictures are napari's own, and .raw may be anything; the manifest lists the others.
 _NOT_OURS = (".png", ".jpg", ".jpeg", ".bmp", ".raw")
 _MOST_NAMES = 1000  # names, before a folder is taken for one that holds no stacks
-_WAIT = 100  # ms, for another file that was dropped together with one
 _dropped: WeakKeyDictionary[LazyPipelineWidget, _DroppedFiles] = WeakKeyDictionary()
 _FOLDERS = 3  # that are looked into, where there is nothing beside them
 
@@ -84,17 +83,24 @@ def _open_in_dock(path: str | list[str]) -> list[Any]:
     return [(None,)]
 
 
-class _DroppedFiles(QTimer):
-    """Gathers files until no other one came for a while: between them napari handles events."""
+class _DroppedFiles(QObject):
+    """Gathers files until napari is done with all of them: between two it handles events.
+
+    How long one takes says nothing. Qt deletes an object later than anything of that kind: once
+    all that goes on when it is asked to has come back to the event loop.
+    """
 
     def __init__(self, dock: LazyPipelineWidget) -> None:
-        super().__init__(dock, singleShot=True, interval=_WAIT)
+        super().__init__(dock)
         self._paths: dict[str, None] = {}
-        self.timeout.connect(self._open)
+        self._end: QObject | None = None
 
     def add(self, path: str) -> None:
+        if not self._paths:
+            self._end = QObject()
+            self._end.destroyed.connect(self._open)
+            self._end.deleteLater()
         self._paths[path] = None
-        self.start()
 
     def _open(self) -> None:
         paths = list(self._paths)

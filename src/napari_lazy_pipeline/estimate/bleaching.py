@@ -78,9 +78,10 @@ def _strengths(stack: StackSample, c: int) -> tuple[np.ndarray, np.ndarray, floa
     the light, wherever the sample has moved to. Squares of noise are not in it, since the two
     factors of each are measured with different pixels.
     """
-    times, background, step = stack.spec.times, None, _step(stack)
+    times, background = stack.spec.times, None
+    step = max(-(-stack.spec.shape[0] // _MOST_PLANES), 1)
     strength, doubt = np.full(times, np.nan), np.zeros(times)
-    missing, inside = np.zeros(times), recorded(stack.spec.volume)[::step]
+    missing, inside = np.zeros(times), recorded(stack.spec.volume, (step, 1, 1))
     for t in range(times):
         stack.advance((c + t / times) / len(stack.spec.channels))
         try:
@@ -111,11 +112,6 @@ def _strengths(stack: StackSample, c: int) -> tuple[np.ndarray, np.ndarray, floa
     return strength, doubt, background
 
 
-def _step(stack: StackSample) -> int:
-    """Every so manieth plane of a volume is looked at."""
-    return max(-(-stack.spec.shape[0] // _MOST_PLANES), 1)
-
-
 def _blocks(planes: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Means of the pixels of blocks, of every other pixel and of those between (2, z, y, x).
 
@@ -140,10 +136,9 @@ def _are_values(planes: np.ndarray) -> bool:
 
     Where they are not, an offset of the camera is in all that was recorded.
     """
-    others = planes[np.isfinite(planes) & (planes != 0)]
-    low, high = (
-        np.percentile(others[:: max(others.size // 10**6, 1)], (5, 99)) if others.size else (1, 1)
-    )
+    some = planes[:, ::_BLOCK, ::_BLOCK]
+    others = some[np.isfinite(some) & (some != 0)]
+    low, high = np.percentile(others, (5, 99)) if others.size else (1, 1)
     return bool(low < _NEAR * high)
 
 

@@ -79,8 +79,9 @@ def for_folder(recipe: Recipe | None, folder_info: FolderInfo) -> tuple[Recipe |
     """
     if recipe is None or recipe.source is None:
         return None, ""
-    own = Path(recipe.source.folder)
-    if not any(same_folder(folder_info.folder, str(one)) for one in (own, own.parent)):
+    own, here = Path(recipe.source.folder), folder_info.folder
+    alone = folder_info.pattern == own.name and same_folder(here, str(own.parent))
+    if not (alone or same_folder(here, str(own))):
         return None, f"The recipe is not used: its folder is {own}. Load it again for this one"
     return _renumbered(recipe, MetadataOverrides().stack(folder_info))
 

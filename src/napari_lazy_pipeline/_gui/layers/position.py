@@ -188,10 +188,11 @@ class Position(QObject):
 
     def stay(self) -> None:
         """Take what is on screen for what is looked at, also where an edit stopped the sliders."""
-        frame, seen, shown = self._frame, self._seen, self._shown
-        if frame is not None and seen is not None and shown is not None:
+        shown = self._shown
+        if shown is not None and self._frame is not None:
             self.moment, _ = shown.plan.origin(min(self.time_point, shown.sizes[0] - 1), 0)
-            self._voxel, self._view = _apply(np.linalg.inv(frame.matrix), seen), seen
+            self._voxel = self._view = None  # of before
+            self.note()
 
     def _go(self, point: dict[int, float]) -> None:
         """Move several sliders, given by their axes, in one go."""

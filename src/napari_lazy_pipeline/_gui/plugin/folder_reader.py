@@ -86,8 +86,8 @@ def _open_in_dock(path: str | list[str]) -> list[Any]:
 class _DroppedFiles(QObject):
     """Gathers files until napari is done with all of them: between two it handles events.
 
-    How long one takes says nothing. Qt deletes an object later than anything of that kind: once
-    all that goes on when it is asked to has come back to the event loop.
+    How long that takes tells nothing. An object that is to be deleted later goes when what handles
+    the drop has returned, whatever events it handles meanwhile.
     """
 
     def __init__(self, dock: LazyPipelineWidget) -> None:
